@@ -1,0 +1,52 @@
+PYTHON ?= python3
+CHAPTER ?=
+PORT ?= 8000
+BIN := .venv/bin
+
+.PHONY: help book test lab execute serve repository clean python
+
+help:           ## say what can be made
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+book: .venv/book ## build the HTML book; needs no torch
+	@$(BIN)/jupyter-book build -W -n --keep-going --quiet .
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+test: .venv/test ## run every check
+	$(BIN)/ruff check .
+	$(BIN)/codespell
+	$(BIN)/python tools/check_notebooks.py
+	$(MAKE) --no-print-directory book
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 \
+	    --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadfile -p no:cacheprovider chapters
+
+lab: .venv/test ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab chapters
+
+execute: .venv/test ## run chapters in place: all, or CHAPTER=penalties/ridge
+	$(BIN)/python tools/execute.py $(CHAPTER)
+
+serve: book     ## serve the built book on PORT (8000)
+	$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 $(PORT)
+
+repository: .venv/book ## write the address of your fork: URL=https://github.com/you/fork
+	@$(BIN)/python tools/repository.py "$(URL)"
+
+clean:          ## remove what was built and the environment
+	rm -rf _build .venv
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "This book needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12"; exit 1; }
+
+# The two environments are one folder; `test` adds to what `book` installed.
+.venv/book: pyproject.toml constraints.txt | python
+	@test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book]'
+	@touch $@
+
+.venv/test: pyproject.toml constraints.txt requirements.txt | python
+	@test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch .venv/book $@

@@ -1,0 +1,48 @@
+"""Fixtures that more than one test module needs: the built book and a real browser with the network cut."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HTML = ROOT / "_build" / "html"
+
+# Without these, headless Chromium itself calls home, which a closed network refuses many times a second.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--allow-file-access-from-files",
+]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium: the system's. In CI its absence is a failure, elsewhere a skip that says the cure."""
+    from playwright.sync_api import sync_playwright
+
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome", "chrome")]
+    path = os.environ.get("BROWSER_PATH") or next((p for p in found if p), None)
+    if path is None:
+        message = "No Chromium found: install it (or set BROWSER_PATH) to run the tests of the built pages."
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def book():
+    """The folder of the built book."""
+    if not (HTML / "index.html").exists():
+        pytest.fail("The book is not built: run `make book` first.")
+    return HTML
