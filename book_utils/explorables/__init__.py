@@ -1,1 +1,13 @@
-"""Figures that move without a kernel."""
+"""Figures that move without a kernel.
+
+Each function returns an object that a notebook or the book shows as a figure with controls. Its numbers
+come from Python (`_<name>.py`); moving it recomputes them in the page (`<name>.mjs`), and the tests hold
+both equal. `Explorable` builds one; `quiz` asks questions; `lab` is for what needs a live kernel.
+"""
+
+from book_utils.explorables._collinear import collinear
+from book_utils.explorables._element import Explorable
+from book_utils.explorables._lab import lab
+from book_utils.explorables._quiz import question, quiz
+
+__all__ = ["Explorable", "collinear", "lab", "question", "quiz"]

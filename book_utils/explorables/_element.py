@@ -1,0 +1,90 @@
+"""The element behind every explorable: HTML that carries its data, its picture and its own script.
+
+Nothing is loaded from anywhere. The HTML is one custom element whose tag name ends in a hash of its
+script, so that two versions of a figure can stand on one page; inside it is a static picture, which shows
+wherever scripts do not run; after it comes the script that defines the element if nobody has yet.
+"""
+
+import base64
+import hashlib
+import html
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent
+
+# No `type=module` and no `document.currentScript`: Colab runs scripts detached, in a sandboxed frame.
+SCRIPT = """(() => {
+if (customElements.get("%(tag)s")) return;
+%(source)s
+customElements.define("%(tag)s", class extends HTMLElement {
+  connectedCallback() {
+    if (this.shadowRoot) return;
+    const root = this.attachShadow({ mode: "open" });
+    root.append(element("style", {}, css));
+    render(root, JSON.parse(this.getAttribute("state")));
+  }
+});
+})();"""
+
+
+def classic_script(name):
+    """The shared view and the module `name`, joined into one classic script (no imports, no exports)."""
+    sources = [(FOLDER / f"{part}.mjs").read_text(encoding="utf-8") for part in ("view", name)]
+    joined = "\n".join(re.sub(r"^import [^;]*;\n", "", source, flags=re.M) for source in sources)
+    return re.sub(r"^export ", "", joined, flags=re.M)
+
+
+def png_bytes(figure):
+    """A matplotlib figure as a palette PNG (bytes), at twice the density it is shown at; closes the figure."""
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    raw, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(raw, format="png", dpi=200, facecolor="white")
+    plt.close(figure)
+    image = Image.open(raw).convert("RGB").quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    image.save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+class Explorable:
+    """A figure that moves without a kernel.
+
+    Parameters
+    ----------
+    name : str
+        The module `<name>.mjs` beside this file; its `render(root, state)` draws the figure.
+    state : dict
+        What the figure starts from: numbers, strings, lists and arrays, written as JSON.
+    fallback : matplotlib.figure.Figure or str
+        What shows where no script runs: a picture, or HTML.
+    alt : str
+        One or two sentences that say what the picture shows.
+    """
+
+    def __init__(self, name, state, *, fallback, alt):
+        self.name, self.state, self.alt = name, state, alt
+        self.png = None if isinstance(fallback, str) else png_bytes(fallback)
+        self.fallback = fallback if self.png is None else (
+            f'<img alt="{html.escape(alt)}" style="width: 100%" '
+            f'src="data:image/png;base64,{base64.b64encode(self.png).decode()}">')
+
+    @property
+    def html(self):
+        """The element with its fallback inside and its script behind: a self-contained fragment."""
+        source = classic_script(self.name)
+        tag = f"pnd-{self.name}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+        state = html.escape(json.dumps(self.state, default=np.ndarray.tolist, ensure_ascii=False))
+        script = SCRIPT % {"tag": tag, "source": source}
+        return f'<{tag} state="{state}">{self.fallback}</{tag}>\n<script>{script}</script>'
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        bundle = {"text/html": self.html, "text/plain": f"[{self.name}] {self.alt}"}
+        if self.png is not None:
+            bundle["image/png"] = base64.b64encode(self.png).decode()
+        return bundle

@@ -1,0 +1,58 @@
+"""Figures that need a live kernel: controls where one runs, the default picture where none does."""
+
+import base64
+
+from book_utils.explorables._element import png_bytes
+
+
+class Lab:
+    """What `lab` returns: the default picture, with live controls beside it where a kernel can show them."""
+
+    def __init__(self, fn, controls):
+        self.fn, self.controls = fn, controls
+        self.start = {name: c[3] if isinstance(c, tuple) else c[0] for name, c in controls.items()}
+
+    def _widget(self):
+        import ipywidgets as widgets
+        from IPython.display import Image, display
+
+        def control(name, c):
+            if isinstance(c, list):
+                return widgets.Dropdown(options=c, value=c[0], description=name)
+            low, high, step, value = c
+            kind = widgets.IntSlider if all(isinstance(v, int) for v in c) else widgets.FloatSlider
+            return kind(value, min=low, max=high, step=step, description=name, continuous_update=False)
+
+        def redraw(**values):
+            display(Image(png_bytes(self.fn(**values)), width=700))
+
+        parts = {name: control(name, c) for name, c in self.controls.items()}
+        return widgets.VBox([*parts.values(), widgets.interactive_output(redraw, parts)])
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        shown = ", ".join(f"{name} = {value}" for name, value in self.start.items())
+        bundle = {"image/png": base64.b64encode(png_bytes(self.fn(**self.start))).decode(),
+                  "text/plain": f"[lab] {self.fn.__name__}: {shown}"}
+        try:
+            model_id = self._widget().model_id
+        except ImportError:  # no ipywidgets: the picture alone
+            return bundle
+        return bundle | {"application/vnd.jupyter.widget-view+json":
+                         {"version_major": 2, "version_minor": 0, "model_id": model_id}}
+
+
+def lab(fn, **controls):
+    """A figure with controls that a kernel recomputes; elsewhere its default picture.
+
+    Parameters
+    ----------
+    fn : callable
+        Takes the controls by name and returns a matplotlib figure.
+    **controls : (low, high, step, start) or list
+        A slider, or a choice whose first item is the start.
+    """
+    for name, c in controls.items():
+        ok = len(c) > 0 if isinstance(c, list) else isinstance(c, tuple) and len(c) == 4 and c[0] <= c[3] <= c[1]
+        if not ok:
+            raise ValueError(f"{name}={c!r} is no control: give (low, high, step, start) or a list of choices.")
+    return Lab(fn, controls)

@@ -1,0 +1,106 @@
+// Two features, nearly parallel: what least squares makes of them.
+import { add, frame, number, panel, path, set } from "./view.mjs";
+
+/** Four observations of two unit features with the angle theta (degrees) between them: [[x1, x2], ...]. */
+export function columns(theta) {
+  const half = (theta * Math.PI) / 360;
+  const along = Math.cos(half) / 2, across = Math.sin(half) / 2;
+  return [1, -1, 1, -1].map((sign) => [along + sign * across, along - sign * across]);
+}
+
+/** Least squares with two features, through a QR factorization by Gram and Schmidt. */
+export function least_squares(X, y) {
+  const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  const x1 = X.map((row) => row[0]), x2 = X.map((row) => row[1]);
+  const r11 = Math.sqrt(dot(x1, x1)), q1 = x1.map((value) => value / r11);
+  const r12 = dot(q1, x2), rest = x2.map((value, i) => value - r12 * q1[i]);
+  const r22 = Math.sqrt(dot(rest, rest)), q2 = rest.map((value) => value / r22);
+  const w2 = dot(q2, y) / r22;
+  return [(dot(q1, y) - r12 * w2) / r11, w2];
+}
+
+/** Singular values of X (n x 2), largest first, from the 2 x 2 matrix X'X. */
+export function singular_values(X) {
+  let a = 0, b = 0, c = 0;
+  for (const [p, q] of X) { a += p * p; b += p * q; c += q * q; }
+  const s1 = Math.sqrt((a + c) / 2 + Math.hypot((a - c) / 2, b));
+  let det = 0; // det(X'X) as a sum of squared 2 x 2 minors: no cancellation when the columns are nearly parallel
+  for (let i = 0; i < X.length; i++)
+    for (let j = i + 1; j < X.length; j++) det += (X[i][0] * X[j][1] - X[i][1] * X[j][0]) ** 2;
+  return [s1, Math.sqrt(det) / s1];
+}
+
+/** Points w with ||X (w - w_hat)||^2 = level: an ellipse along the right singular vectors, half-axes sqrt(level)/s. */
+export function loss_contour(X, w_hat, level, n = 80) {
+  let a = 0, b = 0, c = 0;
+  for (const [p, q] of X) { a += p * p; b += p * q; c += q * q; }
+  const phi = Math.atan2(2 * b, a - c) / 2, [s1, s2] = singular_values(X);
+  return Array.from({ length: n }, (_, i) => {
+    const t = (2 * Math.PI * i) / n;
+    const e1 = (Math.sqrt(level) / s1) * Math.cos(t), e2 = (Math.sqrt(level) / s2) * Math.sin(t);
+    return [w_hat[0] + e1 * Math.cos(phi) - e2 * Math.sin(phi), w_hat[1] + e1 * Math.sin(phi) + e2 * Math.cos(phi)];
+  });
+}
+
+export function render(root, { start, y, levels }) {
+  const weights = panel({ label: "Weight space: contours of the training error around the least-squares weights",
+    x: [-6, 8], y: [-7, 7], xticks: [-5, 0, 5], yticks: [-5, 0, 5], xlabel: "weight w₁", ylabel: "weight w₂" });
+  const plane = panel({ label: "Data space: the two features as arrows, the prediction as their combination, and the ellipse of singular values",
+    x: [-1.6, 3.2], y: [-2.4, 2.4], xticks: [-1, 0, 1, 2, 3], yticks: [-2, -1, 0, 1, 2],
+    xlabel: "along both features", ylabel: "across them" });
+
+  const valley = add(weights.plot, "path", { class: "none band" });
+  const contours = levels.map(() => add(weights.plot, "path", { class: "none line thin" }));
+  const best = add(weights.plot, "circle", { class: "none dot", r: 5 });
+  const bestName = add(weights.plot, "text", { class: "halo" }, "ŵ");
+
+  const ellipse = add(plane.plot, "path", { class: "axis", "stroke-dasharray": "3 3" });
+  const axes = ["s₁", "s₂"].map((name) => ({ name, line: add(plane.plot, "line", { class: "line truth" }),
+    text: add(plane.plot, "text", { class: "halo" }) }));
+  const steps = add(plane.plot, "path", { class: "none line" });
+  const arrows = ["x₁", "x₂"].map((name) => ({ line: add(plane.plot, "line", { class: "line", stroke: "currentColor" }),
+    head: add(plane.plot, "path", { class: "dot" }), text: add(plane.plot, "text", { class: "halo" }, name) }));
+  const target = add(plane.plot, "circle", { class: "none dot", r: 5 });
+  const targetName = add(plane.plot, "text", { class: "halo" }, "ŷ");
+
+  function draw({ theta, y1 }) {
+    const X = columns(theta), targets = [y1, ...y.slice(1)];
+    const w = least_squares(X, targets), [s1, s2] = singular_values(X);
+    const per_unit = Math.hypot(...least_squares(X, [1, 0, 0, 0]));
+
+    contours.forEach((node, i) => set(node, { d: path(weights, loss_contour(X, w, levels[i]), true) }));
+    set(valley, { d: path(weights, loss_contour(X, w, levels[0]), true) });
+    const at = [Math.min(7.8, Math.max(-5.8, w[0])), Math.min(6.8, Math.max(-6.8, w[1]))];
+    const outside = at[0] !== w[0] || at[1] !== w[1];
+    set(best, { cx: weights.X(at[0]), cy: weights.Y(at[1]) });
+    set(bestName, { x: weights.X(at[0]) + (at[0] > 7 ? -18 : 9), y: weights.Y(at[1]) - 8 });
+
+    const half = (theta * Math.PI) / 360, tip = [Math.cos(half), Math.sin(half)];
+    set(ellipse, { d: path(plane, Array.from({ length: 60 }, (_, i) =>
+      [s1 * Math.cos((i * Math.PI) / 30), s2 * Math.sin((i * Math.PI) / 30)]), true) });
+    set(axes[0].line, { x1: plane.X(0), y1: plane.Y(0), x2: plane.X(-s1), y2: plane.Y(0) });
+    set(axes[1].line, { x1: plane.X(0), y1: plane.Y(0), x2: plane.X(0), y2: plane.Y(-s2) });
+    set(axes[0].text, { x: plane.X(-s1) - 2, y: plane.Y(0) - 8 }).textContent = `s₁ ${number(s1)}`;
+    set(axes[1].text, { x: plane.X(0) - 4, y: plane.Y(-s2) + 15, "text-anchor": "end" }).textContent = `s₂ ${number(s2)}`;
+    const corner = [w[0] * tip[0], w[0] * tip[1]];
+    set(steps, { d: path(plane, [[0, 0], corner, [corner[0] + w[1] * tip[0], corner[1] - w[1] * tip[1]]]) });
+    arrows.forEach(({ line, head, text }, i) => {
+      const x = plane.X(tip[0]), sign = i ? -1 : 1, height = plane.Y(sign * tip[1]);
+      set(line, { x1: plane.X(0), y1: plane.Y(0), x2: x, y2: height });
+      set(head, { d: "M3 0L-7 4.5V-4.5Z", transform: `translate(${x} ${height}) rotate(${-sign * theta / 2})` });
+      set(text, { x: x + 4, y: height + (i ? 17 : -8) });
+    });
+    const fitted = [targets.reduce((a, b) => a + b) / 2, (targets[0] - targets[1] + targets[2] - targets[3]) / 2];
+    set(target, { cx: plane.X(fitted[0]), cy: plane.Y(fitted[1]) });
+    set(targetName, { x: plane.X(fitted[0]) + 8, y: plane.Y(fitted[1]) - 6 });
+
+    return `cond(X) = s₁/s₂ = ${number(s1 / s2, 1)}. The best weights are ŵ = (${number(w[0], 1)}, ${number(w[1], 1)})` +
+      `${outside ? ", off the chart" : ""}; moving the one target y₁ by 1 moves ŵ by ${number(per_unit, 1)}.`;
+  }
+
+  frame(root, { views: [weights.node, plane.node], start, draw,
+    sliders: [
+      { name: "theta", label: "angle θ", min: 2, max: 90, step: 1, format: (v) => `${v}°` },
+      { name: "y1", label: "target y₁", min: 0, max: 2, step: 0.05, format: (v) => v.toFixed(2) }],
+    settings: [{ label: "Perpendicular", values: { theta: 90 } }, { label: "Nearly parallel", values: { theta: 4 } }] });
+}

@@ -1,0 +1,46 @@
+"""How figures look: one color, one meaning, with the same values as `_static/book.css`."""
+
+COLORS = {
+    "data": "#6b6b6b",
+    "truth": "#000000",
+    "none": "#D55E00",
+    "l2": "#0072B2",
+    "l1": "#AA4499",
+    "dropout": "#009E73",
+    "norm": "#B8860B",
+}
+
+
+def use_book_style():
+    """Draw every later figure in the book's style (matplotlib's settings; twice the density in a notebook)."""
+    import matplotlib as mpl
+
+    mpl.rcParams.update({
+        "figure.figsize": (7, 3.2),
+        "figure.dpi": 100,
+        "figure.constrained_layout.use": True,
+        "savefig.facecolor": "white",
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib, so that figures are the same everywhere
+        "font.size": 10,
+        "axes.labelsize": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": "#555555",
+        "axes.prop_cycle": mpl.cycler(color=[COLORS[k] for k in ("none", "l2", "l1", "dropout", "norm", "data")]),
+        "axes.grid": True,
+        "grid.color": "#e8e8e8",
+        "grid.linewidth": 0.8,
+        "axes.axisbelow": True,
+        "xtick.color": "#333333",
+        "ytick.color": "#333333",
+        "lines.linewidth": 2,
+        "legend.frameon": False,
+    })
+    try:
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:
+        return
+    if get_ipython() is not None:
+        set_matplotlib_formats("retina")
