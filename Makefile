@@ -18,8 +18,7 @@ test: .venv/test ## run every check
 	$(BIN)/python tools/check_notebooks.py
 	$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 \
-	    --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadfile -p no:cacheprovider chapters
+	$(BIN)/python tools/compare.py
 
 lab: .venv/test ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab chapters

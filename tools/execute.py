@@ -1,0 +1,113 @@
+"""Run chapters from top to bottom and store their outputs: `make execute`, or `make execute CHAPTER=penalties/ridge`.
+
+What a notebook stores is the reference that the tests compare with, so everything in it that is no result is made
+the same on every run and every machine: running an unchanged chapter again leaves its file as it was, byte for byte.
+"""
+
+import base64
+import io
+import os
+import sys
+import time
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from PIL import Image
+from project import CELL_TIMEOUT, chapter_name, kernel_environment, select
+from repository import ensure_colab_cell, read_url
+
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+# What MyST-NB highlights code with, and nothing that names a version.
+LANGUAGE_INFO = {
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "pygments_lexer": "ipython3",
+}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def palette_png(data):
+    """A base64 PNG as a base64 PNG of at most 128 colors: a third of the size, and no maker's name inside."""
+    image = Image.open(io.BytesIO(base64.b64decode(data)))
+    if image.mode == "P":
+        return data
+    image = image.convert("RGBA")
+    if image.getextrema()[3] == (255, 255):  # opaque: the better method, which knows no transparency, will do
+        image = image.convert("RGB").quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    else:
+        image = image.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    out = io.BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def normalize(notebook):
+    """Drop what is no result: versions, times, the state of widgets that only a kernel can draw."""
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.update(kernelspec=KERNELSPEC, language_info=LANGUAGE_INFO)
+    for cell in notebook.cells:
+        for key in ("execution", "ExecuteTime", "collapsed", "scrolled"):
+            cell.metadata.pop(key, None)
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            data.pop(WIDGET_VIEW, None)
+            if "image/png" in data:
+                data["image/png"] = palette_png(data["image/png"])
+        if "outputs" in cell:
+            cell.outputs = [out for out in cell.outputs if out.get("data") != {}]
+
+
+def short(error, notebook):
+    """The failing cell and its error, without the traceback through the libraries."""
+    failed = [(n, cell, out) for n, cell in enumerate(notebook.cells, 1) for out in cell.get("outputs", [])
+              if out.output_type == "error"]
+    if not failed:
+        return f"  {type(error).__name__}: {str(error).splitlines()[0]}"
+    number, cell, out = failed[-1]
+    source = "\n".join(f"    {line}" for line in cell.source.splitlines())
+    return f"  cell {number}:\n{source}\n  {out.ename}: {out.evalue}"
+
+
+def run(path):
+    """Execute one notebook in place; return what went wrong, or None. A notebook that fails is left as it was."""
+    notebook = nbformat.read(path, as_version=4)
+    ensure_colab_cell(notebook, read_url())
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=CELL_TIMEOUT,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+        coalesce_streams=True,
+    )
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        return short(error, notebook)
+    normalize(notebook)
+    text = nbformat.writes(notebook) + "\n"
+    if text != path.read_text(encoding="utf-8"):  # an unchanged file keeps its date, and its built page
+        path.write_text(text, encoding="utf-8")
+
+
+def main(name=""):
+    failed = False
+    with kernel_environment() as environment:
+        os.environ.clear()
+        os.environ.update(environment)
+        for path in select(name):
+            start = time.perf_counter()
+            problem = run(path)
+            print(f"{chapter_name(path)}: {time.perf_counter() - start:.1f} s", flush=True)
+            if problem:
+                failed = True
+                print(f"  failed, and the notebook is left as it was\n{problem}", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2]))
