@@ -1,0 +1,37 @@
+"""The directive ```` ```{explorable} NAME ````: the figure that moves, `book_utils.explorables.NAME()`, in a page."""
+
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+logger = logging.getLogger(__name__)
+
+
+class ExplorableDirective(SphinxDirective):
+    required_arguments = 1
+
+    def run(self):
+        from book_utils import explorables
+
+        # A change of any source of the explorables rebuilds the page.
+        for path in Path(explorables.__file__).parent.glob("*.*"):
+            self.env.note_dependency(str(path))
+
+        name = self.arguments[0]
+        if name.startswith("_") or not callable(getattr(explorables, name, None)):
+            logger.warning("There is no explorable %r in book_utils.explorables.", name, location=self.get_location())
+            return []
+        bundle = getattr(explorables, name)()._repr_mimebundle_()
+        moving = nodes.raw("", bundle["text/html"], format="html")
+        still = nodes.image(uri="data:image/png;base64," + bundle["image/png"], alt=bundle["text/plain"])
+        return [moving, addnodes.only("", still, expr="not html")]
+
+
+def setup(app):
+    sys.path.insert(0, str(app.confdir))  # the book's own book_utils, whether or not one is installed
+    app.add_directive("explorable", ExplorableDirective)
+    return {"parallel_read_safe": True}

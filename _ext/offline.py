@@ -1,0 +1,167 @@
+"""Repairs that let the built book be read from a plain folder with the network cut.
+
+Jupyter Book's theme asks other hosts for MathJax and thebe, loads half a megabyte of icons, writes errors to the
+console and searches only over http. Each repair below says what it mends; `tests/test_pages.py` holds them.
+"""
+
+import base64
+import json
+import re
+import shutil
+import zlib
+from importlib.metadata import files
+from io import BytesIO
+from pathlib import Path
+
+from docutils import nodes
+from fontTools import subset
+
+HERE = Path(__file__).parent
+
+# MathJax in parts rather than in one piece: its one piece carries a contextual menu (108 of 262 KB gzipped) that makes
+# every formula a stop of the Tab key and fetches speech files. `assistive-mml` gives MathML to screen readers.
+MATHJAX_PARTS = ["core", "input/tex", "output/chtml", "a11y/assistive-mml"]
+# What MathJax loads by itself when a formula uses it.
+MATHJAX_AUTOLOAD = ["action", "amscd", "bbox", "boldsymbol", "braket", "bussproofs", "cancel", "color", "enclose",
+                    "extpfeil", "html", "mhchem", "unicode", "verb"]
+
+
+def configure(app, config):
+    """Point Sphinx at the book's own MathJax, templates and repairs."""
+    config.mathjax_path = "mathjax/startup.js"
+    config.mathjax3_config = (config.mathjax3_config or {}) | {"loader": {"load": MATHJAX_PARTS}}
+    config.templates_path.insert(0, str(HERE / "templates"))
+    config.html_static_path.append(str(HERE / "static"))
+
+
+def drop_thebe(app, config):
+    """Jupyter Book always adds thebe (live kernels through another host); it declares one constant twice: an error."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_thebe")]
+    app.registry.css_files[:] = [one for one in app.registry.css_files if one[0] != "sphinx-thebe.css"]
+
+
+def mend_page(app, pagename, templatename, context, doctree):
+    """Repair what is only seen in a page's finished HTML."""
+    body = context.get("body", "")
+    # Tabs cost a script only where there are tabs.
+    if "sd-tab-set" not in body:
+        context["script_files"] = [one for one in context["script_files"] if "design-tabs.js" not in str(one.filename)]
+    # Readers of a screen: a list must hold items (docutils gives a bibliography's entries a role that ARIA withdrew),
+    # and the empty corner of a pandas table is no heading.
+    body = body.replace('role="doc-biblioentry"', 'role="listitem"')
+    context["body"] = body.replace("<th></th>", "<td></td>")
+
+
+def mark_explorables(app, doctree, docname):
+    """Give the box around an explorable a class, which CSS cannot derive from a tag name that only starts with pnd-."""
+    for node in doctree.findall(nodes.raw):
+        if node["format"] == "html" and node.astext().lstrip().startswith("<pnd-"):
+            node["classes"].append("explorable")
+
+
+def remember_text(app, doctree):
+    """Keep the text of each section, out of which the search page cuts its summaries."""
+    skip = (nodes.raw, nodes.comment, nodes.literal_block, nodes.image)
+
+    def text(node):
+        if isinstance(node, skip):
+            return ""
+        if isinstance(node, nodes.TextElement):
+            return node.astext() + " "
+        return "".join(text(child) for child in node.children if not isinstance(child, nodes.section))
+
+    pages = vars(app.env).setdefault("search_text", {})
+    pages[app.env.docname] = {
+        name: " ".join(text(section).split())
+        for section in doctree.findall(nodes.section)
+        for name in section["ids"][:1]
+    }
+
+
+def forget_text(app, env, docname):
+    vars(env).setdefault("search_text", {}).pop(docname, None)
+
+
+def merge_text(app, env, docnames, other):
+    vars(env).setdefault("search_text", {}).update({name: other.search_text[name] for name in docnames})
+
+
+def finish(app, exception):
+    if exception is None and app.builder.format == "html":
+        static = Path(app.outdir) / "_static"
+        copy_mathjax(static / "mathjax")
+        shrink_icons(static, Path(app.outdir))
+        text = json.dumps(app.env.search_text, ensure_ascii=False, sort_keys=True)
+        (static / "search-text.js").write_text(f"const bookText = {text};\n", encoding="utf-8")
+
+
+def copy_mathjax(target):
+    """Copy what `tex-chtml` needs out of the package that carries MathJax 3."""
+    startup = next(f for f in files("sphinx-mathjax-offline") if f.match("static/mathjax/startup.js"))
+    source = Path(startup.locate()).parent
+    parts = ["startup", *MATHJAX_PARTS, "output/chtml/fonts/tex"]
+    parts += [f"input/tex/extensions/{name}" for name in MATHJAX_AUTOLOAD]
+    fonts = (source / "output/chtml/fonts/woff-v2").glob("*.woff")
+    for path in [*(source / f"{part}.js" for part in parts), *fonts]:
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+
+
+def shrink_icons(static, pages):
+    """Ship the icons in use instead of all (542 KB of script, or 157 KB of font, gzipped).
+
+    Font Awesome Free's icons are CC BY 4.0, its fonts SIL OFL 1.1 (fontawesome.com/license/free). The theme's style
+    sheet names the glyph of every icon: keep the rules of those that stand in a page, then cut each font down to the
+    glyphs that the style sheet still names (admonitions name theirs there) and put it into the style sheet.
+    """
+    used = set()
+    for page in pages.rglob("*.html"):
+        used.update(re.findall(r"\bfa-[\w-]+", page.read_text(encoding="utf-8")))
+
+    def keep_used(rule):
+        names = [name for name in rule[1].split(",") if name.split(":")[0].removeprefix(".") in used]
+        return ",".join(names) + rule[2] if names else ""
+
+    sheet = static / "styles" / "pydata-sphinx-theme.css"
+    css = re.sub(r"((?:\.fa-[\w-]+:before,?)+)(\{content:[^}]*\})", keep_used, sheet.read_text(encoding="utf-8"))
+    everything = css + "".join(other.read_text(encoding="utf-8") for other in static.rglob("*.css") if other != sheet)
+    glyphs = {int(code, 16) for code in re.findall(r"\\([ef][0-9a-f]{3})\b", everything)}
+    glyphs |= {ord(char) for char in everything if "\ue000" <= char <= "\uf8ff"}
+
+    def embed(rule):
+        font = static / "styles" / re.search(r"url\((\S+?\.ttf)\)", rule[0])[1]
+        return re.sub(r"src:[^;}]*", f'src:url({cut_font(font, glyphs)}) format("woff")', rule[0])
+
+    sheet.write_text(re.sub(r"@font-face\{[^}]*\.ttf\)[^}]*\}", embed, css), encoding="utf-8")
+    shutil.rmtree(static / "vendor")
+    for path in (static / "scripts").glob("fontawesome*"):
+        path.unlink()
+
+
+def cut_font(path, glyphs):
+    """The font at `path` with only these glyphs, as a data: address."""
+    options = subset.Options(flavor="woff", recalc_timestamp=False, layout_features=[], glyph_names=False)
+    font = subset.load_font(path, options)
+    cutter = subset.Subsetter(options)
+    cutter.populate(unicodes=glyphs)
+    cutter.subset(font)
+    data = BytesIO()
+    subset.save_font(font, data, options)
+    return "data:font/woff;base64," + base64.b64encode(data.getvalue()).decode()
+
+
+def setup(app):
+    app.connect("config-inited", configure)
+    app.connect("config-inited", drop_thebe)
+    app.connect("html-page-context", mend_page, priority=900)
+    app.connect("doctree-read", remember_text)
+    app.connect("doctree-resolved", mark_explorables)
+    app.connect("env-purge-doc", forget_text)
+    app.connect("env-merge-info", merge_text)
+    app.connect("build-finished", finish)
+    app.add_css_file("repairs.css")
+    app.add_js_file("repairs.js", loading_method="defer")
+    # Changing this file rebuilds every page.
+    return {"parallel_read_safe": True, "env_version": zlib.crc32(Path(__file__).read_bytes())}
