@@ -84,12 +84,12 @@ def set_config(text, url):
 
 
 def main(url, root=ROOT):
-    import nbformat
-
     url = url.strip().removesuffix("/").removesuffix(".git")
     if not ADDRESS.fullmatch(url):
         given = f"{url!r} is not the address of a GitHub repository" if url else "No address given"
         raise SystemExit(f"{given}: write `make repository URL=https://github.com/OWNER/NAME`.")
+    import nbformat
+
     for name, change in (("pyproject.toml", set_pyproject), ("_config.yml", set_config)):
         path = root / name
         path.write_text(change(path.read_text(), url))
