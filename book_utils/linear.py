@@ -56,8 +56,48 @@ def lstsq(X, y):
     >>> lstsq([[1, 1], [2, 2]], [2, 4]).round(3)
     array([1., 1.])
     """
+    return ridge(X, y, 0)
+
+
+def ridge(X, y, lam):
+    """Ridge regression by singular value decomposition.
+
+    Minimizes J(w) = 1/(2n) ||y - Xw||² + lam/2 ||w||²; without a penalty, the minimum-norm solution of
+    least squares.
+
+    Parameters
+    ----------
+    X : (n, d) array
+        One row an observation, one column a feature.
+    y : (n,) array
+        Targets.
+    lam : float
+        Strength of the penalty, at least 0. The same weights as scikit-learn's ``Ridge(alpha=n * lam)``.
+
+    Returns
+    -------
+    (d,) array
+        Weights, in units of y per unit of the feature.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, an array is empty, a value is not finite, or lam is negative.
+
+    Notes
+    -----
+    Hoerl & Kennard (1970), *Ridge regression*, Technometrics 12.
+
+    Examples
+    --------
+    >>> ridge([[1], [1]], [1, 3], 1.0)
+    array([1.])
+    """
     X, y = _checked(X, y)
+    if not 0 <= lam < np.inf:
+        raise ValueError(f"lam must be a finite number that is at least 0, not {lam}.")
     U, s, Vt = np.linalg.svd(X, full_matrices=False)
     keep = s > max(X.shape) * np.finfo(float).eps * s[0]
-    # w = V S⁺ Uᵀ y, with 1/s only where s is not zero
-    return Vt[keep].T @ ((U.T[keep] @ y) / s[keep])
+    U, s, Vt = U[:, keep], s[keep], Vt[keep]
+    # w = sum_i s_i / (s_i² + n lam) (u_iᵀ y) v_i
+    return Vt.T @ (s / (s**2 + len(X) * lam) * (U.T @ y))

@@ -17,7 +17,8 @@ text { fill: currentColor; stroke: none; font-size: 13px; font-variant-numeric: 
 .axis { stroke: currentColor; opacity: 0.55; fill: none; }
 .rule { stroke: currentColor; opacity: 0.14; fill: none; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
-.truth { stroke: currentColor; stroke-dasharray: 5 4; }
+.line.bold { stroke-width: 3; }
+.line.truth { stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 5 4; }
 .dot { stroke: none; fill: currentColor; }
 .none { color: var(--none); } .l2 { color: var(--l2); } .l1 { color: var(--l1); }
 .dropout { color: var(--dropout); } .norm { color: var(--norm); } .data { color: var(--data); }
