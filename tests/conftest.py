@@ -18,7 +18,6 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--allow-file-access-from-files",
 ]
 
 
@@ -46,3 +45,19 @@ def book():
     if not (HTML / "index.html").exists():
         pytest.fail("The book is not built: run `make book` first.")
     return HTML
+
+
+MEASURED = pytest.StashKey()
+
+
+@pytest.fixture
+def measured(request):
+    """A function that takes a line to print at the end of the run, passing or not."""
+    return request.config.stash.setdefault(MEASURED, []).append
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if lines := config.stash.get(MEASURED, []):
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -1,0 +1,393 @@
+"""The built pages as a reader meets them: in a real browser, over http and from a folder, the network cut.
+
+Every page in `_toc.yml` is opened once for each protocol; the tests with a `visit` share that opened page, so a
+failure names page and protocol. The tests leave it as they found it.
+"""
+
+import functools
+import gzip
+import http.server
+import re
+import statistics
+import threading
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from conftest import HTML, ROOT
+
+PROTOCOLS = ("http", "file")
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+MAX_KILOBYTES = 1000
+MAX_MILLISECONDS = 16
+
+# What axe-core finds in the theme's own frame, and why it stays.
+KNOWN_THEME_ISSUES = {
+    "region": "the book's title in the sidebar stands outside the landmarks of the page",
+}
+
+# Notes when the first formula and the first explorable are there.
+STOPWATCH = """
+window.seen = {};
+const attach = Element.prototype.attachShadow;
+Element.prototype.attachShadow = function (options) {
+  requestAnimationFrame(() => { seen.explorable ??= performance.now(); });
+  return attach.call(this, options);
+};
+new MutationObserver((_, observer) => {
+  if (!document.querySelector("mjx-container")) return;
+  seen.mathematics = performance.now();
+  observer.disconnect();
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+def pages_in_toc():
+    """The addresses of all pages, in reading order."""
+
+    def walk(entry):
+        for key in ("root", "file"):
+            if key in entry:
+                yield f"{entry[key]}.html"
+        for key in ("parts", "chapters", "sections", "entries"):
+            for inner in entry.get(key, ()):
+                yield from walk(inner)
+
+    return list(walk(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
+
+
+PAGES = pages_in_toc()
+
+
+@pytest.fixture(scope="session")
+def roots(book):
+    """Where the book stands: {"http": address, "file": address}."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=book))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield {"http": f"http://127.0.0.1:{server.server_port}", "file": book.as_uri()}
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def open_page(browser, roots):
+    """A function that opens a page and notes all that the browser asks for and says meanwhile."""
+    contexts = []
+
+    def open_page(address, protocol, **options):
+        root = roots[protocol]
+        context = browser.new_context(viewport=WIDE, color_scheme="light", reduced_motion="reduce", **options)
+        contexts.append(context)
+        if options.get("java_script_enabled", True):
+            context.add_init_script(STOPWATCH)
+        page = context.new_page()
+        here = SimpleNamespace(page=page, protocol=protocol, address=address, foreign=[], said=[], responses=[])
+        page.route(lambda url: not url.startswith((root, "data:", "blob:")), lambda route: route.abort())
+        page.on("request", lambda r: r.url.startswith((root, "data:", "blob:")) or here.foreign.append(r.url))
+        page.on("console", lambda m: m.type in ("error", "warning") and here.said.append(m.text))
+        page.on("pageerror", lambda error: here.said.append(str(error)))
+        page.on("requestfailed", lambda r: here.said.append(f"failed: {r.url}"))
+        page.on("response", lambda response: here.responses.append(response))
+        page.goto(f"{root}/{address}", wait_until="load")
+        if options.get("java_script_enabled", True):
+            page.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }")
+        here.loaded = tuple(here.responses)
+        return here
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module", params=[f"{page}-{protocol}" for page in PAGES for protocol in PROTOCOLS])
+def visit(request, open_page):
+    """One page, opened over one protocol."""
+    address, protocol = request.param.rsplit("-", 1)
+    here = open_page(address, protocol)
+    yield here
+    here.page.close()
+
+
+def test_asks_no_other_host(visit):
+    assert visit.foreign == []
+
+
+def test_console_is_empty(visit):
+    visit.page.wait_for_timeout(200)
+    assert visit.said == []
+
+
+def test_every_picture_loads(visit):
+    broken = visit.page.evaluate(
+        "[...document.images].filter(one => !one.complete || !one.naturalWidth).map(one => one.src.slice(0, 200))"
+    )
+    assert broken == []
+
+
+def test_mathematics_is_typeset(visit):
+    page = visit.page
+    raw = page.evaluate(
+        "[...document.querySelectorAll('.math')].filter(one => !one.querySelector('mjx-container'))"
+        ".map(one => one.textContent)"
+    )
+    assert raw == [], "These formulas are not typeset."
+    wrong = page.locator("mjx-merror, mjx-assistive-mml [mathcolor=red]").all_inner_texts()
+    assert wrong == [], "These formulas hold errors or unknown commands."
+    fonts = page.evaluate("[...document.fonts].map(one => [one.family, one.status])")
+    assert [family for family, status in fonts if status == "error"] == []
+    if page.locator("mjx-container").count():
+        assert any(family.startswith("MJX") and status == "loaded" for family, status in fonts)
+
+
+def test_icons_are_drawn(visit):
+    """Each icon names a glyph, each glyph is in its font (a missing one is drawn like any other missing one)."""
+    bad = visit.page.evaluate(
+        """() => {
+        const canvas = Object.assign(document.createElement("canvas"), { width: 48, height: 48 });
+        const pen = canvas.getContext("2d", { willReadFrequently: true });
+        const draw = (font, glyph) => {
+          pen.clearRect(0, 0, 48, 48);
+          pen.font = font;
+          pen.fillText(glyph, 4, 40);
+          return pen.getImageData(0, 0, 48, 48).data.join();
+        };
+        const bad = [], drawn = new Map();
+        for (const one of document.querySelectorAll("body *")) {
+          for (const side of ["::before", "::after"]) {
+            const style = getComputedStyle(one, side);
+            const glyph = style.content.match(/[\\ue000-\\uf8ff]/)?.[0];
+            if (!glyph) continue;
+            const font = `${style.fontWeight} 32px ${style.fontFamily}`;
+            const key = font + glyph;
+            if (!drawn.has(key)) {
+              const picture = draw(font, glyph);
+              drawn.set(key, picture !== draw(font, " ") && picture !== draw(font, "\\uefff"));
+            }
+            if (!drawn.get(key)) bad.push(`its font lacks ${escape(glyph)}: ${one.className}`);
+          }
+        }
+        for (const one of document.querySelectorAll("i[class*='fa-'], span[class*='fa-']")) {
+          const content = getComputedStyle(one, "::before").content;
+          if (!/[\\ue000-\\uf8ff]/.test(content)) bad.push(`no glyph: ${one.className}`);
+          const { width, height } = one.getBoundingClientRect();
+          if (one.checkVisibility() && !(width && height)) bad.push(`no size: ${one.className}`);
+        }
+        if (!drawn.size) bad.push("no icon at all");
+        return bad;
+      }"""
+    )
+    assert bad == []
+
+
+def test_alt_texts_say_something(visit):
+    """Not missing, not the hash path that Jupyter Book writes by itself, at least 25 characters long."""
+    bad = [
+        (alt, source)
+        for alt, role, source in visit.page.evaluate(
+            "[...document.querySelectorAll('article.bd-article img')]"
+            ".map(one => [one.getAttribute('alt'), one.getAttribute('role'), one.src.slice(0, 100)])"
+        )
+        if not (alt == "" and role in ("none", "presentation"))
+        and (len(alt or "") < 25 or re.search(r"[0-9a-f]{16}|\.(png|svg|jpe?g|gif|webp)$", alt))
+    ]
+    assert bad == [], 'Give the cell `"mystnb": {"image": {"alt": …}}`, or the picture role="presentation".'
+
+
+def test_fits_a_phone(visit):
+    page = visit.page
+    page.set_viewport_size(PHONE)
+    page.wait_for_timeout(100)
+    too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    culprits = page.evaluate(
+        "[...document.querySelectorAll('article.bd-article *')].filter(one => one.getBoundingClientRect().right > 391)"
+        ".slice(0, 5).map(one => one.outerHTML.slice(0, 120))"
+    )
+    page.set_viewport_size(WIDE)
+    assert too_wide <= 0, culprits
+
+
+def test_accessibility(visit):
+    """axe-core in light (http) and dark (file), all that is folded away unfolded."""
+    page = visit.page
+    page.emulate_media(color_scheme="light" if visit.protocol == "http" else "dark")
+    page.evaluate("document.querySelectorAll('article details').forEach(one => { one.open = true; })")
+    page.evaluate("document.querySelectorAll('.toggle-button-hidden').forEach(one => one.click())")
+    page.wait_for_timeout(100)
+    ours, themes = [], []
+    for violation in Axe().run(page).response["violations"]:
+        for node in violation["nodes"]:
+            target = node["target"][0]
+            outer = target[0] if isinstance(target, list) else target
+            inside = page.evaluate("one => !!document.querySelector(one)?.closest('article.bd-article')", outer)
+            (ours if inside else themes).append((violation["id"], node["html"][:200], node.get("failureSummary")))
+    page.emulate_media(color_scheme="light")
+    assert ours == []
+    assert [one for one in themes if one[0] not in KNOWN_THEME_ISSUES] == []
+
+
+def moving_figures(page):
+    """The explorables on the page that have a slider."""
+    return [
+        one
+        for one in page.locator("article.bd-article :defined").filter(has=page.locator("input[type=range]")).all()
+        if one.evaluate("one => one.localName.startsWith('pnd-')")
+    ]
+
+
+def live_text(figure):
+    return figure.evaluate(
+        "one => [...one.shadowRoot.querySelectorAll('output, p, [aria-live]')].map(x => x.textContent).join(' | ')"
+    )
+
+
+def test_explorables_answer(visit):
+    """A drag with the mouse and an arrow key change what the figure says; reset brings the first state back."""
+    page = visit.page
+    for figure in moving_figures(page):
+        first = live_text(figure)
+        for slider in figure.locator("input[type=range]").all():
+            slider.scroll_into_view_if_needed()
+            box = slider.bounding_box()
+            share = slider.evaluate("one => (one.value - one.min) / (one.max - one.min)")
+            middle = box["y"] + box["height"] / 2
+            page.mouse.move(box["x"] + 8 + share * (box["width"] - 16), middle)
+            page.mouse.down()
+            page.mouse.move(box["x"] + box["width"] * (0.25 if share > 0.5 else 0.75), middle, steps=5)
+            page.mouse.up()
+            dragged = live_text(figure)
+            assert dragged != first
+            slider.press("ArrowRight")
+            assert live_text(figure) != dragged
+            figure.get_by_role("button", name=re.compile("reset", re.I)).click()
+            assert live_text(figure) == first
+            page.mouse.move(0, 0)
+
+
+def step_times(figure):
+    """Milliseconds from the input event to the finished redraw, for 40 steps of each slider; checks that it redrew."""
+    return figure.evaluate(
+        """figure => {
+        const all = [];
+        const drawing = () => [...figure.shadowRoot.children].map(one => one.outerHTML).join();
+        for (const slider of figure.shadowRoot.querySelectorAll("input[type=range]")) {
+          const first = slider.value, times = [];
+          for (let k = 0; k < 40; k++) {
+            slider.value = +slider.min + (slider.max - slider.min) * ((k * 17 + 5) % 40) / 40;
+            const before = drawing(), start = performance.now();
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+            figure.getBoundingClientRect();
+            times.push(performance.now() - start);
+            if (drawing() === before) throw new Error("no redraw by the end of the input event");
+          }
+          slider.value = first;
+          slider.dispatchEvent(new Event("input", { bubbles: true }));
+          all.push(...times);
+        }
+        return all;
+      }"""
+    )
+
+
+def test_weight_and_speed(visit, measured):
+    """What the page loads, gzipped, and how long a slider step takes; prints both beside the time until it is ready."""
+    sizes = {}
+    for response in visit.loaded if visit.protocol == "http" else ():
+        kind = response.request.resource_type
+        sizes[kind] = sizes.get(kind, 0) + len(gzip.compress(response.body())) / 1000
+    steps = [statistics.median(step_times(figure)) for figure in moving_figures(visit.page)]
+    seen = visit.page.evaluate("window.seen")
+    line = [f"{visit.address} ({visit.protocol})"]
+    if sizes:
+        parts = ", ".join(f"{kind} {size:.0f}" for kind, size in sorted(sizes.items(), key=lambda one: -one[1]))
+        line.append(f"{sum(sizes.values()):.0f} KB gzipped ({parts})")
+    line += [f"{what} after {ms:.0f} ms" for what, ms in sorted(seen.items())]
+    line += [f"slider step {ms:.1f} ms" for ms in steps]
+    measured("; ".join(line))
+    assert sum(sizes.values()) <= MAX_KILOBYTES
+    assert max(steps, default=0) <= MAX_MILLISECONDS
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("address", PAGES)
+def test_search_finds_the_page(open_page, address, protocol):
+    """From the page's own dialog (Ctrl+K), with a word that the page holds; the result leads back to the page."""
+    here = open_page(address, protocol)
+    page = here.page
+    prose = " ".join(page.locator("article.bd-article > section p").all_inner_texts())
+    word = max(re.findall(r"(?<![\w\\-])[a-z]{4,14}(?![\w-])", prose), key=len)
+    page.keyboard.press("Control+k")
+    page.locator("#pst-search-dialog input[name=q]").fill(word)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=*")
+    result = page.locator("#search-results ul.search li").filter(has=page.locator(f'a[href*="{address}"]')).first
+    result.locator(".context").wait_for(timeout=5000)
+    assert len(result.locator(".context").inner_text()) > 25
+    result.locator("a").first.click()
+    page.wait_for_url(f"**/{address}*")
+    assert (here.said, here.foreign) == ([], [])
+    page.close()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_front_door(open_page, roots, protocol):
+    """The index.html at the top, which sends the reader on to the cover."""
+    here = open_page(PAGES[-1], protocol)
+    here.page.goto(f"{roots[protocol]}/index.html")
+    here.page.wait_for_url(f"**/{PAGES[0]}")
+    assert (here.said, here.foreign) == ([], [])
+    here.page.close()
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_reads_without_scripts(open_page, address):
+    """With scripts off, as in print by some readers, each explorable shows its picture or its text."""
+    here = open_page(address, "file", java_script_enabled=False)
+    for tag in set(re.findall(r"<(pnd-[\w-]+)", (HTML / address).read_text(encoding="utf-8"))):
+        for figure in here.page.locator(tag).all():
+            inside = figure.locator("img, ol, ul").first.bounding_box()
+            assert inside and inside["width"] > 100 and inside["height"] > 50, tag
+    here.page.close()
+
+
+class Links(HTMLParser):
+    """The addresses that a page names, and the anchors it offers."""
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.anchors = set(), {"", "top"}
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("href", "src") and value:
+                self.links.add(value)
+            elif name in ("id", "name") and value:
+                self.anchors.add(value)
+
+
+@functools.cache
+def links_of(path):
+    parser = Links()
+    parser.feed(path.read_text(encoding="utf-8"))
+    return parser
+
+
+@pytest.mark.parametrize("address", ["index.html", "search.html", "genindex.html", *PAGES])
+def test_links_lead_somewhere(book, address):
+    dead = []
+    for link in links_of(book / address).links:
+        parts = urlsplit(link)
+        if parts.scheme:
+            continue
+        target = (book / address).parent / unquote(parts.path) if parts.path else book / address
+        if not target.is_file():
+            dead.append(link)
+        elif target.suffix == ".html" and unquote(parts.fragment) not in links_of(target.resolve()).anchors:
+            dead.append(link)
+    assert dead == []
