@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from book_utils import linear
 from book_utils.explorables._element import Explorable
+from book_utils.linear import lstsq
 from book_utils.style import COLORS
 
 TARGETS = np.array([0.9, 0.6, 0.9, 0.6])
@@ -16,11 +16,6 @@ def columns(theta):
     along, across = np.full(4, 0.5), np.array([0.5, -0.5, 0.5, -0.5])
     return np.column_stack([np.cos(half) * along + np.sin(half) * across,
                             np.cos(half) * along - np.sin(half) * across])
-
-
-def least_squares(X, y):
-    """The least-squares weights (2,)."""
-    return linear.lstsq(X, y)
 
 
 def singular_values(X):
@@ -50,7 +45,7 @@ def collinear(theta=10, y1=0.9):
     import matplotlib.pyplot as plt
 
     X, y = columns(theta), np.array([y1, *TARGETS[1:]])
-    w = least_squares(X, y)
+    w = lstsq(X, y)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained")
     for level in LEVELS:
         left.plot(*loss_contour(X, w, level).T, color=COLORS["none"], lw=1)

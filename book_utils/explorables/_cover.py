@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from book_utils import linear
 from book_utils.explorables._element import Explorable
+from book_utils.linear import ridge
 from book_utils.style import COLORS
 
 GAP = (0.42, 0.72)
@@ -13,11 +13,6 @@ CENTERS, WIDTH = np.linspace(-0.05, 1.05, 24), 0.07
 def bumps(x, centers, width):
     """Gaussian bumps: phi_j(x) = exp(-(x - c_j)² / (2 width²)); x (n,) gives (n, d)."""
     return np.exp(-((np.asarray(x)[:, None] - centers) ** 2) / (2 * width**2))
-
-
-def ridge(X, y, lam):
-    """The ridge weights (d,)."""
-    return linear.ridge(X, y, lam)
 
 
 def dropout_std(X, w, p):

@@ -32,11 +32,20 @@ customElements.define("%(tag)s", class extends HTMLElement {
 })();"""
 
 
-def classic_script(name):
-    """The shared view and the module `name`, joined into one classic script (no imports, no exports)."""
-    sources = [(FOLDER / f"{part}.mjs").read_text(encoding="utf-8") for part in ("view", name)]
-    joined = "\n".join(re.sub(r"^import [^;]*;\n", "", source, flags=re.M) for source in sources)
-    return re.sub(r"^export ", "", joined, flags=re.M)
+IMPORT = re.compile(r'^import [^;]* from "\./(\w+)\.mjs";\n', flags=re.M)
+
+
+def classic_script(*names, seen=None):
+    """Modules and what they import, each once, joined into one classic script (no imports, no exports)."""
+    seen, parts = set() if seen is None else seen, []
+    for name in names:
+        if name in seen:
+            continue
+        seen.add(name)
+        source = (FOLDER / f"{name}.mjs").read_text(encoding="utf-8")
+        parts.append(classic_script(*IMPORT.findall(source), seen=seen))
+        parts.append(re.sub(r"^export ", "", IMPORT.sub("", source), flags=re.M))
+    return "\n".join(filter(None, parts))
 
 
 def png_bytes(figure):
@@ -78,7 +87,7 @@ class Explorable:
     def html(self):
         """The element with its fallback inside and its script behind: a self-contained fragment."""
         source = classic_script(self.name)
-        tag = f"pnd-{self.name}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+        tag = f"pnd-{self.name}-{hashlib.sha256((SCRIPT + source).encode()).hexdigest()[:8]}"
         state = html.escape(json.dumps(self.state, default=np.ndarray.tolist, ensure_ascii=False))
         script = SCRIPT % {"tag": tag, "source": source}
         return f'<{tag} state="{state}">{self.fallback}</{tag}>\n<script>{script}</script>'

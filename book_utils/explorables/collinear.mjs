@@ -1,4 +1,5 @@
 // Two features, nearly parallel: what least squares makes of them.
+import { lstsq } from "./linear.mjs";
 import { add, frame, number, panel, path, set } from "./view.mjs";
 
 /** Four observations of two unit features with the angle theta (degrees) between them: [[x1, x2], ...]. */
@@ -6,17 +7,6 @@ export function columns(theta) {
   const half = (theta * Math.PI) / 360;
   const along = Math.cos(half) / 2, across = Math.sin(half) / 2;
   return [1, -1, 1, -1].map((sign) => [along + sign * across, along - sign * across]);
-}
-
-/** Least squares with two features, through a QR factorization by Gram and Schmidt. */
-export function least_squares(X, y) {
-  const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
-  const x1 = X.map((row) => row[0]), x2 = X.map((row) => row[1]);
-  const r11 = Math.sqrt(dot(x1, x1)), q1 = x1.map((value) => value / r11);
-  const r12 = dot(q1, x2), rest = x2.map((value, i) => value - r12 * q1[i]);
-  const r22 = Math.sqrt(dot(rest, rest)), q2 = rest.map((value) => value / r22);
-  const w2 = dot(q2, y) / r22;
-  return [(dot(q1, y) - r12 * w2) / r11, w2];
 }
 
 /** Singular values of X (n x 2), largest first, from the 2 x 2 matrix X'X. */
@@ -65,8 +55,8 @@ export function render(root, { start, y, levels }) {
 
   function draw({ theta, y1 }) {
     const X = columns(theta), targets = [y1, ...y.slice(1)];
-    const w = least_squares(X, targets), [s1, s2] = singular_values(X);
-    const per_unit = Math.hypot(...least_squares(X, [1, 0, 0, 0]));
+    const w = lstsq(X, targets), [s1, s2] = singular_values(X);
+    const per_unit = Math.hypot(...lstsq(X, [1, 0, 0, 0]));
 
     contours.forEach((node, i) => set(node, { d: path(weights, loss_contour(X, w, levels[i]), true) }));
     set(valley, { d: path(weights, loss_contour(X, w, levels[0]), true) });

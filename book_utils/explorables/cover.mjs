@@ -1,32 +1,10 @@
 // A penalty, noise and doubt in one picture: a curve through data with a gap.
+import { ridge } from "./linear.mjs";
 import { add, frame, number, panel, path, set } from "./view.mjs";
 
 /** Gaussian bumps: phi_j(x) = exp(-(x - c_j)^2 / (2 width^2)), one row for each x. */
 export function bumps(x, centers, width) {
   return x.map((value) => centers.map((c) => Math.exp(-((value - c) ** 2) / (2 * width * width))));
-}
-
-/** Ridge, J(w) = 1/(2n) ||y - Xw||^2 + lam/2 ||w||^2, as least squares with sqrt(n lam) I below X (Gram and Schmidt). */
-export function ridge(X, y, lam) {
-  const n = X.length, d = X[0].length, root = Math.sqrt(n * lam);
-  const Q = X[0].map((_, j) => [...X.map((row) => row[j]), ...X[0].map((_, i) => (i === j ? root : 0))]);
-  const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
-  const R = Q.map(() => []), b = [...y, ...X[0].map(() => 0)], w = [];
-  for (let j = 0; j < d; j++) {
-    R[j][j] = Math.sqrt(dot(Q[j], Q[j]));
-    Q[j] = Q[j].map((value) => value / R[j][j]);
-    for (let k = j + 1; k < d; k++) {
-      R[j][k] = dot(Q[j], Q[k]);
-      Q[k] = Q[k].map((value, i) => value - R[j][k] * Q[j][i]);
-    }
-    w[j] = dot(Q[j], b);
-    b.forEach((value, i) => { b[i] = value - w[j] * Q[j][i]; });
-  }
-  for (let j = d - 1; j >= 0; j--) {
-    for (let k = j + 1; k < d; k++) w[j] -= R[j][k] * w[k];
-    w[j] /= R[j][j];
-  }
-  return w;
 }
 
 /** Standard deviation of the prediction when each term is dropped with probability p and the rest scaled by 1/(1 - p). */

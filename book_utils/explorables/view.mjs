@@ -5,8 +5,8 @@ const SVG = "http://www.w3.org/2000/svg";
 export const css = `
 :host { display: block; margin: 1.4em 0; color: inherit; text-align: left;
   font: 400 15px/1.45 var(--pnd-sans, system-ui, sans-serif);
-  --none: var(--pnd-none, #d55e00); --l2: var(--pnd-l2, #0072b2); --l1: var(--pnd-l1, #aa4499);
-  --dropout: var(--pnd-dropout, #009e73); --norm: var(--pnd-norm, #b8860b); --data: var(--pnd-data, #6b6b6b); }
+  --none: var(--pnd-none, #d55e00); --l2: var(--pnd-l2, #0072b2); --l1: var(--pnd-l1, #882e72);
+  --dropout: var(--pnd-dropout, #009e73); --norm: var(--pnd-norm, #7a5c00); --data: var(--pnd-data, #6b6b6b); }
 * { box-sizing: border-box; }
 .views { display: flex; flex-wrap: wrap; gap: 0.4em 1.2em; }
 .views > svg { flex: 1 1 270px; min-width: 0; width: 100%; height: auto; }

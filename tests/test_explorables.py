@@ -1,0 +1,143 @@
+"""The figures that move: their JavaScript equals the Python of the same name, and what they emit is complete."""
+
+import importlib
+import json
+import re
+
+import numpy as np
+import pytest
+
+from book_utils import explorables
+from book_utils.explorables import _element, lab, question, quiz
+
+RANDOM = np.random.default_rng(7)
+
+
+def collinear_cases():
+    for _ in range(20):
+        X = RANDOM.standard_normal((4, 2))
+        yield "columns", [RANDOM.uniform(1, 90)]
+        yield "singular_values", [X]
+        yield "loss_contour", [X, RANDOM.standard_normal(2), RANDOM.uniform(0.1, 3)]
+
+
+def cover_cases():
+    for _ in range(20):
+        x, centers = RANDOM.random(20), np.linspace(0, 1, 24)
+        yield "bumps", [x, centers, RANDOM.uniform(0.03, 0.2)]
+        yield "dropout_std", [RANDOM.random((20, 24)), RANDOM.standard_normal(24), RANDOM.uniform(0, 0.9)]
+
+
+def linear_cases():
+    for _ in range(20):
+        n, d = RANDOM.integers(2, 20), RANDOM.integers(1, 10)
+        X, y = RANDOM.standard_normal((n + d, d)), RANDOM.standard_normal(n + d)
+        yield "lstsq", [X, y]
+        wide, lam = RANDOM.standard_normal((n, n + d)), 10 ** RANDOM.uniform(-5, 1)
+        yield "ridge", [wide, RANDOM.standard_normal(n), lam]
+
+
+@pytest.fixture(scope="module")
+def module_page(browser):
+    """A page that can import the modules of `book_utils/explorables`, served from the folder itself."""
+    page = browser.new_page()
+    page.route("http://explorables.test/*", lambda route: route.fulfill(
+        body=(_element.FOLDER / route.request.url.rsplit("/", 1)[1]).read_text(encoding="utf-8"),
+        content_type="text/javascript", headers={"Access-Control-Allow-Origin": "*"}))
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("name, module, cases", [
+    ("linear", "book_utils.linear", linear_cases),
+    ("collinear", "book_utils.explorables._collinear", collinear_cases),
+    ("cover", "book_utils.explorables._cover", cover_cases),
+])
+def test_javascript_equals_python(module_page, name, module, cases):
+    python = importlib.import_module(module)
+    tested = set()
+    for function, arguments in cases():
+        expected = np.asarray(getattr(python, function)(*arguments))
+        computed = module_page.evaluate(
+            "async ([name, f, args]) => (await import(`http://explorables.test/${name}.mjs`))[f](...args)",
+            [name, function, json.loads(json.dumps(arguments, default=np.ndarray.tolist))])
+        scale = max(1, np.abs(expected).max())
+        assert np.abs(np.asarray(computed) - expected).max() <= 1e-9 * scale, function
+        tested.add(function)
+    source = (_element.FOLDER / f"{name}.mjs").read_text(encoding="utf-8")
+    assert tested == set(re.findall(r"^export function (\w+)", source, flags=re.M)) - {"render"}
+
+
+@pytest.mark.parametrize("name", ["collinear", "cover"])
+def test_the_fragment_is_complete_and_stable(name):
+    bundle = getattr(explorables, name)()._repr_mimebundle_()
+    html = bundle["text/html"]
+    assert html == getattr(explorables, name)()._repr_mimebundle_()["text/html"]
+    assert "http" not in html.replace("http://www.w3.org/2000/svg", "")  # nothing is loaded from anywhere
+    assert not re.search(r"^(import|export) ", html, flags=re.M) and "type=\"module\"" not in html
+    assert not re.search(r"\sid=", html)
+    assert f'<img alt="{bundle["text/plain"].split("] ", 1)[1]}"' in html
+    assert bundle["image/png"].startswith("iVBOR")
+    tag = re.match(rf"<(pnd-{name}-[0-9a-f]{{8}}) state=", html).group(1)
+    assert f'customElements.define("{tag}"' in html
+
+
+def test_two_versions_get_two_names(monkeypatch):
+    before = explorables.collinear().html
+    monkeypatch.setattr(_element, "SCRIPT", _element.SCRIPT + "// changed")
+    assert re.match(r"<(\S+)", before).group(1) != re.match(r"<(\S+)", explorables.collinear().html).group(1)
+
+
+def test_state_survives_quotes_and_markup():
+    item = quiz(question('Is "1 < 2" & true?', ("yes", True, "It's so."), ("no", False, "But it is.")))
+    state = re.search(r'state="([^"]*)"', item.html).group(1)
+    assert "<" not in state and '"' not in state
+
+
+def test_the_quiz_explains_each_choice(browser):
+    page = browser.new_page()
+    page.set_content(quiz(question("Two?", ("one", False, "Too few."), ("two", True, "Exactly."))).html)
+    page.get_by_label("one", exact=True).click()
+    assert page.locator(".because").inner_text() == "No. Too few."
+    page.keyboard.press("ArrowDown")
+    assert page.locator(".because").inner_text() == "Yes. Exactly."
+    page.close()
+
+
+def test_the_quiz_can_be_read_without_scripts():
+    html = quiz(question("Two?", ("one", False, "Too few."), ("two", True, "Exactly."))).html
+    fallback = html[:html.index("<script>")]
+    assert "<li>one <em>No. Too few.</em></li>" in fallback
+
+
+@pytest.mark.parametrize("choices, message", [
+    ([("a", True, "yes")], "two or more"),
+    ([("a", True, "yes"), ("b", True, "also")], "exactly one"),
+    ([("a", True, "yes"), ("b", False, " ")], "does not: 'b'"),
+])
+def test_questions_without_one_right_and_explained_answer_are_refused(choices, message):
+    with pytest.raises(ValueError, match=message):
+        question("Which?", *choices)
+    with pytest.raises(ValueError, match="at least one question"):
+        quiz()
+
+
+def figure_of(n=1, kind="a"):
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(2, 1))
+    ax.set_title(f"{n} {kind}")
+    return fig
+
+
+def test_a_lab_shows_its_start_without_a_kernel():
+    bundle = lab(figure_of, n=(0, 10, 1, 3), kind=["a", "b"])._repr_mimebundle_()
+    assert bundle["text/plain"] == "[lab] figure_of: n = 3, kind = a"
+    assert bundle["image/png"].startswith("iVBOR")
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+@pytest.mark.parametrize("control", [(0, 10, 1), (0, 10, 1, 11), [], 3])
+def test_a_lab_refuses_what_is_no_control(control):
+    with pytest.raises(ValueError, match="is no control"):
+        lab(figure_of, n=control)

@@ -1,0 +1,64 @@
+"""One color, one meaning: figures and pages share their values, and color blindness does not merge them."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from book_utils.style import COLORS, use_book_style
+
+# Machado, Oliveira & Fernandes (2009), severity 1.0, for linear RGB.
+BLINDNESS = {
+    "all colors": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def lab_of(rgb_linear):
+    """CIE Lab of linear sRGB, white point D65."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    t = to_xyz @ np.clip(rgb_linear, 0, 1) / [0.9505, 1, 1.089]
+    f = np.where(t > 0.008856, np.cbrt(t), 7.787 * t + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def linear(color):
+    c = np.array([int(color[i:i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def page_colors():
+    """The colors by name that book.css sets for light pages and for dark ones."""
+    css = (ROOT / "_static" / "book.css").read_text()
+    light, dark = css.split('html[data-theme="dark"] {')[:2]
+    found = [dict(re.findall(r"--pnd-(\w+): (#[0-9a-f]{6});", part)) for part in (light, dark.split("}")[0])]
+    return [{name: part["ink" if name == "truth" else name] for name in COLORS} for part in found]
+
+
+def test_pages_and_figures_share_their_colors():
+    light, _ = page_colors()
+    assert {name: c for name, c in light.items() if name != "truth"} == {
+        name: c.lower() for name, c in COLORS.items() if name != "truth"}
+
+
+@pytest.mark.parametrize("kind", BLINDNESS)
+def test_colors_stay_apart_for_color_blind_readers(kind):
+    for palette in (COLORS, *page_colors()):
+        seen = {name: lab_of(np.array(BLINDNESS[kind]) @ linear(color)) for name, color in palette.items()}
+        for a, b in itertools.combinations(seen, 2):
+            distance = np.linalg.norm(seen[a] - seen[b])
+            # Gray data are dots, never lines beside these, so shape tells them apart.
+            assert distance > 10 or "data" in (a, b), f"{a} and {b} look alike with {kind}: {distance:.1f}"
+
+
+def test_the_style_sets_what_figures_rely_on():
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        use_book_style()
+        assert mpl.rcParams["axes.prop_cycle"].by_key()["color"][0] == COLORS["none"]
+        assert not mpl.rcParams["axes.spines.top"]
