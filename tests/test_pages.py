@@ -44,6 +44,12 @@ new MutationObserver((_, observer) => {
 }).observe(document, { childList: true, subtree: true });
 """
 
+# Waits until formulas and fonts are there, 15 seconds at most.
+READY = """() => Promise.race([
+  Promise.resolve(window.MathJax?.startup?.promise).then(() => document.fonts.ready),
+  new Promise((done) => setTimeout(done, 15000)),
+]).then(() => {})"""
+
 
 def pages_in_toc():
     """The addresses of all pages, in reading order."""
@@ -97,7 +103,7 @@ def open_page(browser, roots):
         page.on("response", lambda response: here.responses.append(response))
         page.goto(f"{root}/{address}", wait_until="load")
         if options.get("java_script_enabled", True):
-            page.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }")
+            page.evaluate(READY)
         here.loaded = tuple(here.responses)
         return here
 
