@@ -37,6 +37,16 @@ def linear_cases():
         yield "ridge", [wide, RANDOM.standard_normal(n), lam]
 
 
+def shrinkage_cases():
+    for _ in range(20):
+        n, lam = RANDOM.integers(4, 12), 10 ** RANDOM.uniform(-3, 1)
+        U, s, Vt = np.linalg.svd(RANDOM.standard_normal((n, 3)), full_matrices=False)
+        y = RANDOM.standard_normal(n)
+        yield "filter_factors", [s, int(n), lam]
+        yield "coefficients", [s, Vt, U.T @ y, int(n), lam]
+        yield "loo_mse", [U, s, U.T @ y, y, lam]
+
+
 @pytest.fixture(scope="module")
 def module_page(browser):
     """A page that can import the modules of `book_utils/explorables`, served from the folder itself."""
@@ -52,6 +62,7 @@ def module_page(browser):
     ("linear", "book_utils.linear", linear_cases),
     ("collinear", "book_utils.explorables._collinear", collinear_cases),
     ("cover", "book_utils.explorables._cover", cover_cases),
+    ("shrinkage", "book_utils.explorables._shrinkage", shrinkage_cases),
 ])
 def test_javascript_equals_python(module_page, name, module, cases):
     python = importlib.import_module(module)
@@ -68,7 +79,7 @@ def test_javascript_equals_python(module_page, name, module, cases):
     assert tested == set(re.findall(r"^export function (\w+)", source, flags=re.M)) - {"render"}
 
 
-@pytest.mark.parametrize("name", ["collinear", "cover"])
+@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage"])
 def test_the_fragment_is_complete_and_stable(name):
     bundle = getattr(explorables, name)()._repr_mimebundle_()
     html = bundle["text/html"]
