@@ -29,7 +29,7 @@ export function render(root, { start, best, x, y, level, grid, features, truth, 
   const paths = panel({ ...small, label: "The nine weights against the penalty", x: [low, high], y: [-16, 16],
     xticks: [-8, -6, -4, -2, 0], yticks: [-10, 0, 10], xlabel: "log₁₀ λ", ylabel: "weights" });
   const filters = panel({ ...small, label: "Filter factor of each singular direction", x: [0.3, s.length + 0.7], y: [0, 1.05],
-    xticks: [1, 3, 5, 7, 9], yticks: [0, 0.5, 1], xlabel: "direction i", ylabel: "filter factor" });
+    xticks: [1, 3, 5, 7, 9], yticks: [0, 1], xlabel: "direction i", ylabel: "filter factor" });
 
   add(curve.plot, "path", { class: "line truth", d: path(curve, grid.map((v, i) => [v, truth[i]])) });
   const fit = add(curve.plot, "path", { class: "l2 line bold" });
