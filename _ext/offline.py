@@ -72,11 +72,14 @@ def section_texts(doctree):
     def text(node):
         if isinstance(node, skip):
             return ""
-        if isinstance(node, nodes.TextElement):
-            return node.astext() + " "
-        return "".join(text(child) for child in node.children if not isinstance(child, nodes.section))
+        if isinstance(node, (nodes.math, nodes.math_block)):
+            return " … "  # nobody looks for TeX
+        if isinstance(node, nodes.Text):
+            return node.astext()
+        inner = "".join(text(child) for child in node.children if not isinstance(child, nodes.section))
+        return inner if isinstance(node, nodes.Inline) else f"{inner} "
 
-    sections = doctree.findall(nodes.section)
+    sections = [one for one in doctree.findall(nodes.section) if one["ids"]]
     return {section["ids"][0]: " ".join(text(section).split()) for section in sections}
 
 
@@ -84,8 +87,8 @@ def write_search_text(app, path):
     """Renew the pages that this build wrote, keep the others, forget those that are gone."""
     kept = Path(app.doctreedir) / "search-text.json"
     old = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    pages = {name: text for name, text in (old | app.search_text).items() if name in app.env.found_docs}
-    text = json.dumps(pages, ensure_ascii=False, sort_keys=True)
+    pages = {name: text for name, text in sorted((old | app.search_text).items()) if name in app.env.found_docs}
+    text = json.dumps(pages, ensure_ascii=False)
     kept.write_text(text, encoding="utf-8")
     path.write_text(f"const bookText = {text};\n", encoding="utf-8")
 

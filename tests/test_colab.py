@@ -90,7 +90,8 @@ def open_in_colab(python, notebook, folder, redirect=None):
     for path in (home / "profile_default" / "startup", home / "kernels" / "colab", work):
         path.mkdir(parents=True)
     (home / "profile_default" / "startup" / "colab.py").write_text(STARTUP)
-    environment = {"IPYTHONDIR": str(home), "PYTHONPATH": "", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    environment = {"IPYTHONDIR": str(home), "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+                   "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     if redirect:
         environment |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{redirect.as_uri()}.insteadOf",
                         "GIT_CONFIG_VALUE_0": URL}

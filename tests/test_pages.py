@@ -242,12 +242,14 @@ def test_accessibility(visit):
 
 
 def moving_figures(page):
-    """The explorables on the page that have a slider."""
-    tags = page.evaluate(
-        "[...new Set([...document.querySelectorAll('article.bd-article *')].map(one => one.localName))]"
-        ".filter(name => name.startsWith('pnd-'))"
+    """The explorables on the page that have a slider; all explorables must have drawn themselves."""
+    states = page.evaluate(
+        "[...document.querySelectorAll('article.bd-article *')].filter(one => one.localName.startsWith('pnd-'))"
+        ".map(one => [one.localName, Boolean(one.shadowRoot?.childElementCount)])"
     )
-    return [one for tag in tags for one in page.locator(tag).all() if one.locator("input[type=range]").count()]
+    assert [tag for tag, drawn in states if not drawn] == []
+    figures = [one for tag in dict(states) for one in page.locator(tag).all()]
+    return [one for one in figures if one.locator("input[type=range]").count()]
 
 
 def live_text(figure):
