@@ -11,7 +11,7 @@ export const css = `
 .views { display: flex; flex-wrap: wrap; gap: 0.4em 1.2em; }
 .views > svg { flex: 1 1 270px; min-width: 0; width: 100%; height: auto; }
 .views.three { gap: 0.4em 0.6em; }
-.views.three > svg { flex-basis: 190px; }
+.views.three > svg { flex-basis: 160px; max-height: 260px; }
 svg { display: block; overflow: visible; }
 svg svg { overflow: hidden; }
 text { fill: currentColor; stroke: none; font-size: 13px; font-variant-numeric: tabular-nums; }
