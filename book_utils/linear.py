@@ -25,7 +25,11 @@ def _checked(X, y):
 
 def _svd(X):
     """U (n, r), s (r,), Vt (r, d) with the singular values that are not zero up to rounding."""
-    U, s, Vt = np.linalg.svd(X, full_matrices=False)
+    if len(X) < X.shape[1]:  # LAPACK is a third faster on a tall matrix
+        V, s, Ut = np.linalg.svd(X.T, full_matrices=False)
+        U, Vt = Ut.T, V.T
+    else:
+        U, s, Vt = np.linalg.svd(X, full_matrices=False)
     keep = s > max(X.shape) * np.finfo(float).eps * s[0]
     return U[:, keep], s[keep], Vt[keep]
 
@@ -110,6 +114,10 @@ def ridge(X, y, lam):
     return Vt.T @ (s / (s**2 + len(X) * lam) * (U.T @ y))
 
 
+def _is_centered(a):
+    return np.all(np.abs(a.mean(axis=0)) <= 1e-9 * (1 + np.abs(a).max(axis=0)))
+
+
 @dataclass(frozen=True)
 class RidgePath:
     """Ridge regression at each of k penalties: coefs (k, d), loo_mse (k,), dof (k,)."""
@@ -119,7 +127,7 @@ class RidgePath:
     dof: np.ndarray
 
 
-def ridge_path(X, y, lams):
+def ridge_path(X, y, lams, *, centered=False):
     """Ridge regression at many penalties, with exact leave-one-out errors, from one decomposition.
 
     Parameters
@@ -128,6 +136,9 @@ def ridge_path(X, y, lams):
     y : (n,) array
     lams : (k,) array
         Penalties, at least 0, in any order; results follow it.
+    centered : bool
+        Whether X and y were centered by these very rows. Then an intercept was fitted too, and leaving a row
+        out also leaves it out of the means.
 
     Returns
     -------
@@ -138,13 +149,13 @@ def ridge_path(X, y, lams):
     Raises
     ------
     ValueError
-        As `ridge`, or if there is no penalty or only one row.
+        As `ridge`, or if there is no penalty, only one row, or `centered` is claimed of data that are not.
 
     Notes
     -----
     Leaving a row out keeps the total penalty n·lam, as scikit-learn's `RidgeCV` does. The shortcut
-    (y_i - ŷ_i) / (1 - h_ii) is Allen's PRESS (1974), Technometrics 16; rows that alone determine a direction,
-    where it is 0/0, are refitted.
+    (y_i - ŷ_i) / (1 - h_ii) is Allen's PRESS (1974), Technometrics 16, with 1 - h_ii - 1/n if centered; rows that
+    alone determine a direction, where it is 0/0, are refitted.
 
     Examples
     --------
@@ -159,21 +170,24 @@ def ridge_path(X, y, lams):
     n = len(X)
     if n < 2:
         raise ValueError("Leaving one out needs at least two rows, not 1.")
+    if centered and not (_is_centered(X) and _is_centered(y)):
+        raise ValueError("centered=True, but the means of X and y are not zero: subtract them first.")
     U, s, Vt = _svd(X)
     filters = s**2 / (s**2 + n * lams[:, None])  # (k, r)
     Uy = U.T @ y
     coefs = filters / s * Uy @ Vt
     # residual and 1 - h_ii, each as the part outside the span plus what the filters take away: no cancellation
     lost = n * lams[:, None] / (s**2 + n * lams[:, None])
-    if len(s) == n:  # nothing is outside, and the common factor n·lam cancels in the ratio, also in the limit 0
+    if len(s) == n - centered:  # nothing is outside, and the factor n·lam cancels in the ratio, also in the limit 0
         lost, outside, outside_h = 1 / (s**2 + n * lams[:, None]), 0, 0
     else:
-        outside, outside_h = y - U @ Uy, 1 - np.square(U).sum(axis=1)
+        outside, outside_h = y - U @ Uy, 1 - np.square(U).sum(axis=1) - centered / n
     residuals = outside + lost * Uy @ U.T  # (k, n)
     left = outside_h + lost @ np.square(U).T
     alone = left < 1e-10  # row i alone determines a direction: without it the rank falls
     errors = residuals / np.where(alone, 1, left)
-    for k, i in np.argwhere(alone & (len(s) < n)):
-        rest = np.arange(n) != i
-        errors[k, i] = y[i] - X[i] @ ridge(X[rest], y[rest], lams[k] * n / (n - 1))
+    for k, i in np.argwhere(alone & (len(s) < n - centered)):
+        A, b = np.delete(X, i, axis=0), np.delete(y, i)
+        mean, level = A.mean(axis=0) * centered, b.mean() * centered
+        errors[k, i] = y[i] - level - (X[i] - mean) @ ridge(A - mean, b - level, lams[k] * n / (n - 1))
     return RidgePath(coefs, np.mean(errors**2, axis=1), filters.sum(axis=1))

@@ -39,9 +39,10 @@ def linear_cases():
 
 def shrinkage_cases():
     for _ in range(20):
-        n, lam = RANDOM.integers(4, 12), 10 ** RANDOM.uniform(-3, 1)
-        U, s, Vt = np.linalg.svd(RANDOM.standard_normal((n, 3)), full_matrices=False)
-        y = RANDOM.standard_normal(n)
+        n, lam = RANDOM.integers(5, 12), 10 ** RANDOM.uniform(-3, 1)
+        X, y = RANDOM.standard_normal((n, 3)), RANDOM.standard_normal(n)
+        U, s, Vt = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
+        y = y - y.mean()
         yield "filter_factors", [s, int(n), lam]
         yield "coefficients", [s, Vt, U.T @ y, int(n), lam]
         yield "loo_mse", [U, s, U.T @ y, y, lam]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import RidgeCV
+from sklearn.linear_model import Ridge, RidgeCV
 from test_linear import problem
 
 from book_utils.linear import ridge, ridge_path
@@ -55,6 +55,35 @@ def test_interpolation_keeps_its_digits_as_the_penalty_vanishes():
     limit = ridge_path(X, y, [0]).loo_mse[0]
     assert np.allclose(ridge_path(X, y, [1e-12, 1e-14]).loo_mse, limit, rtol=1e-8)
     assert np.isclose(limit, brute_force(X, y, 0), rtol=1e-8)
+
+
+@given(shapes, st.floats(1e-3, 10))
+@settings(deadline=None, max_examples=60)
+def test_centered_leaves_the_row_out_of_the_means_too(shape, lam):
+    n, d, r, seed = shape
+    X, y = problem(n, d, min(n, d, r), seed)
+    X, y = X - X.mean(axis=0), y - y.mean()
+    errors = []
+    for i in range(n):
+        rest = np.arange(n) != i
+        errors.append(y[i] - Ridge(alpha=n * lam).fit(X[rest], y[rest]).predict(X[[i]])[0])
+    assert np.isclose(ridge_path(X, y, [lam], centered=True).loo_mse[0], np.mean(np.square(errors)), rtol=1e-6)
+
+
+def test_centered_interpolation_and_lonely_rows():
+    X, y = problem(6, 20, 6, seed=5)
+    X, y = X - X.mean(axis=0), y - y.mean()
+    limit = ridge_path(X, y, [0, 1e-12], centered=True).loo_mse
+    assert np.isclose(limit[0], limit[1], rtol=1e-6)
+    lonely = np.array([[1.0, -1], [2, -1], [4, -1], [1, 3]])
+    lonely -= lonely.mean(axis=0)
+    y = np.array([1.0, 3, 2, -6])
+    assert np.isclose(*ridge_path(lonely, y, [0, 1e-9], centered=True).loo_mse, rtol=1e-5)
+
+
+def test_centered_is_not_believed_blindly():
+    with pytest.raises(ValueError, match="subtract them first"):
+        ridge_path(np.ones((4, 1)), np.ones(4), [1.0], centered=True)
 
 
 @pytest.mark.parametrize("n, d", [(40, 5), (12, 30)])

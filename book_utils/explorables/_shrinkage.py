@@ -20,12 +20,14 @@ def coefficients(s, Vt, Uy, n, lam):
 
 
 def loo_mse(U, s, Uy, y, lam):
-    """Mean squared leave-one-out error, by solving for all rows but one."""
+    """Mean squared leave-one-out error of centered data, by fitting (mean and weights) to all rows but one."""
     X, errors = U * s, []  # any V gives the same predictions
     for i in range(len(y)):
-        rest = np.arange(len(y)) != i
-        w = np.linalg.solve(X[rest].T @ X[rest] + len(y) * lam * np.eye(len(s)), X[rest].T @ y[rest])
-        errors.append(y[i] - X[i] @ w)
+        A, b = np.delete(X, i, axis=0), np.delete(y, i)
+        mean, level = A.mean(axis=0), b.mean()
+        A = A - mean
+        w = np.linalg.solve(A.T @ A + len(y) * lam * np.eye(len(s)), A.T @ (b - level))
+        errors.append(y[i] - level - (X[i] - mean) @ w)
     return np.mean(np.square(errors))
 
 
@@ -49,7 +51,7 @@ def shrinkage(log_lam=-6.5):
     X, y, features = (powers - mean) / std, y_raw - level, (grid[:, None] ** np.arange(1, 10) - mean) / std
     U, s, Vt = np.linalg.svd(X, full_matrices=False)
     Uy, steps = U.T @ y, np.linspace(*RANGE, 86)
-    path = ridge_path(X, y, 10**steps)
+    path = ridge_path(X, y, 10**steps, centered=True)
     best, w = steps[path.loo_mse.argmin()].round(1), coefficients(s, Vt, Uy, len(y), 10**log_lam)
 
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7, 2.7), layout="constrained")

@@ -12,12 +12,12 @@ export function coefficients(s, Vt, Uy, n, lam) {
   return Vt[0].map((_, j) => Vt.reduce((sum, row, i) => sum + f[i] / s[i] * Uy[i] * row[j], 0));
 }
 
-/** Mean squared leave-one-out error, through (y_i - fitted_i) / (1 - h_ii); lam > 0. */
+/** Mean squared leave-one-out error of centered data, through (y_i - fitted_i) / (1 - 1/n - h_ii); lam > 0. */
 export function loo_mse(U, s, Uy, y, lam) {
   const f = filter_factors(s, y.length, lam);
   const errors = U.map((row, i) => {
     const fitted = row.reduce((sum, u, j) => sum + u * f[j] * Uy[j], 0);
-    return (y[i] - fitted) / (1 - row.reduce((sum, u, j) => sum + u * u * f[j], 0));
+    return (y[i] - fitted) / (1 - 1 / y.length - row.reduce((sum, u, j) => sum + u * u * f[j], 0));
   });
   return errors.reduce((sum, e) => sum + e * e, 0) / y.length;
 }
