@@ -76,15 +76,16 @@ def qball(q=1.0, t=1.3):
     w = constrained_minimum(GRAM, W_HAT, q, t)
     level = (w - W_HAT) @ GRAM @ (w - W_HAT) / 2
     color = {1: COLORS["l1"], 2: COLORS["l2"]}.get(q, "black")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained", width_ratios=(3, 2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained", width_ratios=(6, 5))
     left.fill(*ball(q, t).T, color=color, alpha=0.2, lw=0)
     for share in (0.25, 1, 2):
-        left.plot(*np.vstack([contour(GRAM, W_HAT, share * level)] * 2)[:81].T, color=COLORS["none"],
+        points = contour(GRAM, W_HAT, share * level)
+        left.plot(*np.vstack([points, points[:1]]).T, color=COLORS["none"],
                   lw=2 if share == 1 else 0.8)
     left.plot(*W_HAT, "o", color=COLORS["none"])
     left.annotate("ŵ", W_HAT, xytext=(6, 6), textcoords="offset points")
     left.plot(*w, "o", color=color)
-    left.set(xlim=(-3.2, 4.2), ylim=(-3.2, 3.2), xlabel="weight $w_1$", ylabel="weight $w_2$")
+    left.set(xlim=(-2.2, 3.8), ylim=(-2.7, 2.7), xlabel="weight $w_1$", ylabel="weight $w_2$")
     right.bar([0.82, 1.82], W_HAT, 0.3, color="white", edgecolor=COLORS["none"])
     right.bar([1.18, 2.18], w, 0.3, color=color)
     for j in range(2):

@@ -61,10 +61,9 @@ export function constrained_minimum(G, w_hat, q, t, n = 200) {
 
 export function render(root, { start, G, w_hat }) {
   const plane = panel({ label: "Weight space: the ball of the q-norm and the contour of the loss that touches it",
-    x: [-3.2, 4.2], y: [-3.2, 3.2], xticks: [-2, 0, 2, 4], yticks: [-2, 0, 2], xlabel: "weight w₁", ylabel: "weight w₂" });
+    x: [-2.2, 3.8], y: [-2.7, 2.7], xticks: [-2, -1, 0, 1, 2, 3], yticks: [-2, -1, 0, 1, 2], xlabel: "weight w₁", ylabel: "weight w₂" });
   const bars = panel({ label: "The two weights as bars, beside the least-squares weights",
-    x: [0.4, 2.6], y: [-1, 3], xticks: [], yticks: [-1, 0, 1, 2, 3], xlabel: "least squares (outlined) and w", ylabel: "weight",
-    width: 250 });
+    x: [0.4, 2.6], y: [-1, 3], xticks: [], yticks: [-1, 0, 1, 2, 3], xlabel: "least squares (outlined) and w", ylabel: "weight" });
   add(plane.plot, "path", { class: "rule", d: `M0 ${plane.Y(0)}H${plane.w}M${plane.X(0)} 0V${plane.h}` });
   const shape = add(plane.plot, "path", { class: "dot", opacity: 0.22 });
   const edge = add(plane.plot, "path", { class: "line" });
