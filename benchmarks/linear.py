@@ -56,7 +56,8 @@ def lasso_table():
     The column "sweeps only", run once, is `lasso_path` without its linear equations: coordinate descent alone.
     """
     print("lasso path, 100 penalties: time over scikit-learn's compiled lasso_path at the same promised duality gap\n")
-    print(f"{'':18s}{'promised':>9s}{'ratio':>8s}{'sweeps only':>13s}{'scikit-learn':>14s}   gaps reached (book, scikit-learn)")
+    print(f"{'':18s}{'promised':>9s}{'ratio':>8s}{'sweeps only':>13s}{'scikit-learn':>14s}"
+          "   gaps reached (book, scikit-learn)")
     settle = _descent.settle
     for name, X, y in problems():
         lams = abs(X.T @ y).max() / len(X) * np.geomspace(1, 1e-3, 100)

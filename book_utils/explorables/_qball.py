@@ -78,7 +78,7 @@ def qball(q=1.0, t=1.3):
     color = {1: COLORS["l1"], 2: COLORS["l2"]}.get(q, "black")
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained", width_ratios=(6, 5))
     left.fill(*ball(q, t).T, color=color, alpha=0.2, lw=0)
-    for share in (0.25, 1, 2):
+    for share in (0.25, 1, 1.7):
         points = contour(GRAM, W_HAT, share * level)
         left.plot(*np.vstack([points, points[:1]]).T, color=COLORS["none"],
                   lw=2 if share == 1 else 0.8)

@@ -67,7 +67,7 @@ export function render(root, { start, G, w_hat }) {
   add(plane.plot, "path", { class: "rule", d: `M0 ${plane.Y(0)}H${plane.w}M${plane.X(0)} 0V${plane.h}` });
   const shape = add(plane.plot, "path", { class: "dot", opacity: 0.22 });
   const edge = add(plane.plot, "path", { class: "line" });
-  const contours = [0.25, 1, 2].map((share) => ({ share,
+  const contours = [0.25, 1, 1.7].map((share) => ({ share,
     node: add(plane.plot, "path", { class: share === 1 ? "none line" : "none line thin" }) }));
   add(plane.plot, "circle", { class: "none dot", cx: plane.X(w_hat[0]), cy: plane.Y(w_hat[1]), r: 5 });
   add(plane.plot, "text", { class: "halo", x: plane.X(w_hat[0]) + 8, y: plane.Y(w_hat[1]) - 8 }, "ŵ");
