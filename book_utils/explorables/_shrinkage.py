@@ -50,7 +50,10 @@ def shrinkage(log_lam=-6.5):
     mean, std = powers.mean(axis=0), powers.std(axis=0)
     X, y, features = (powers - mean) / std, y_raw - level, (grid[:, None] ** np.arange(1, 10) - mean) / std
     U, s, Vt = np.linalg.svd(X, full_matrices=False)
-    Uy, steps = U.T @ y, np.linspace(*RANGE, 86)
+    signs = np.sign(Vt[np.arange(9), np.abs(Vt).argmax(axis=1)])  # v and -v are the same direction: choose one
+    # What is written into the page must not depend on the machine, and the last directions are known to 1e-10.
+    U, s, Vt = (U * signs).round(6), s.round(9), (Vt * signs[:, None]).round(6)
+    Uy, steps = (U.T @ y).round(6), np.linspace(*RANGE, 86)
     path = ridge_path(X, y, 10**steps, centered=True)
     best, w = steps[path.loo_mse.argmin()].round(1), coefficients(s, Vt, Uy, len(y), 10**log_lam)
 
@@ -66,8 +69,8 @@ def shrinkage(log_lam=-6.5):
     right.set(xlabel="direction i", ylabel="filter factor")
     return Explorable(
         "shrinkage",
-        {"start": log_lam, "best": best, "x": x, "y": y, "level": level, "grid": grid.round(4), "features": features,
-         "truth": truth.round(4), "U": U, "s": s, "Vt": Vt, "Uy": Uy, "range": RANGE},
+        {"start": log_lam, "best": best, "x": x, "y": y.round(8), "level": level.round(8), "grid": grid.round(4),
+         "features": features.round(8), "truth": truth.round(4), "U": U, "s": s, "Vt": Vt, "Uy": Uy, "range": RANGE},
         fallback=figure,
         alt="Left: a polynomial of degree nine wiggles through fourteen gray points, away from the dashed true curve. "
             "Middle: its nine weights against the penalty, wild at small penalties and close to zero at large ones. "
