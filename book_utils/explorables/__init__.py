@@ -10,5 +10,6 @@ from book_utils.explorables._cover import cover
 from book_utils.explorables._element import Explorable
 from book_utils.explorables._lab import lab
 from book_utils.explorables._quiz import question, quiz
+from book_utils.explorables._train_circles import train_circles
 
-__all__ = ["Explorable", "collinear", "cover", "lab", "question", "quiz"]
+__all__ = ["Explorable", "collinear", "cover", "lab", "question", "quiz", "train_circles"]
