@@ -64,3 +64,57 @@ def diabetes(*, n_train=342, seed=0):
     names = ("age", "sex", "bmi", "blood pressure", "total cholesterol", "ldl", "hdl", "chol/hdl", "log triglycerides",
              "glucose")
     return Split(bunch.data[train], bunch.target[train], bunch.data[test], bunch.target[test], names)
+
+
+def circles(n=1000, *, noise=0.03, test_size=0.3, flip=0.0, seed=42):
+    """Two circles around the origin, radius 1 (class 0) and 0.8 (class 1): the classes that no line separates.
+
+    Parameters
+    ----------
+    n : int
+        Points in all, half of them on each circle; at least 4.
+    noise : float
+        Standard deviation of the Gaussian noise on both coordinates, at least 0.
+    test_size : float
+        The share of the points to test on, between 0 and 1; each class keeps its share of both parts.
+    flip : float
+        The share of the training labels to turn around, 0 to 1. Test labels stay true.
+    seed : int
+        Draws the points, the split and the labels to flip.
+
+    Returns
+    -------
+    Split
+        X (n, 2) and y (n,) in {0., 1.}, all float64. With the default arguments, the points and the split of
+        the lecture notes that this book checks: ``make_circles(1000, noise=0.03, random_state=42)``, then
+        ``train_test_split(..., stratify=y, test_size=0.3, random_state=42)``.
+
+    Raises
+    ------
+    ValueError
+        If an argument lies outside its range, or the split would leave a class out of a part.
+
+    Examples
+    --------
+    >>> split = circles()
+    >>> split.X_train.shape, split.X_test.shape
+    ((700, 2), (300, 2))
+    """
+    from sklearn.datasets import make_circles
+    from sklearn.model_selection import train_test_split
+
+    if n < 4:
+        raise ValueError(f"n must be at least 4, two points of each class, not {n}.")
+    if not 0 <= noise < np.inf:
+        raise ValueError(f"noise must be a finite number that is at least 0, not {noise}.")
+    if not 0 < test_size < 1 or min(round(n * test_size), n - round(n * test_size)) < 2:
+        raise ValueError(f"test_size must lie between 0 and 1 and leave at least two of {n} points on each side, "
+                         f"not {test_size}.")
+    if not 0 <= flip <= 1:
+        raise ValueError(f"flip must lie between 0 and 1, not {flip}.")
+    X, y = make_circles(n, noise=noise, random_state=seed)
+    X_train, X_test, y_train, y_test = train_test_split(X, y.astype(float), stratify=y, test_size=test_size,
+                                                        random_state=seed)
+    rows = np.random.default_rng(seed).choice(len(y_train), round(flip * len(y_train)), replace=False)
+    y_train[rows] = 1 - y_train[rows]
+    return Split(X_train, y_train, X_test, y_test, ("x1", "x2"))

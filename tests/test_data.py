@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, make_circles
+from sklearn.model_selection import train_test_split
 
-from book_utils.data import diabetes
+from book_utils.data import circles, diabetes
 
 
 def test_a_split_holds_every_patient_once():
@@ -39,3 +40,39 @@ def test_a_split_cannot_be_changed_by_name():
 def test_a_split_without_training_or_test_rows_is_refused(n_train):
     with pytest.raises(ValueError, match=f"between 1 and 441, not {n_train}"):
         diabetes(n_train=n_train)
+
+
+def test_circles_are_those_of_the_lecture_notes():
+    X, y = make_circles(1000, noise=0.03, random_state=42)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, test_size=0.3, random_state=42)
+    split = circles()
+    for mine, theirs in zip((split.X_train, split.X_test, split.y_train, split.y_test),
+                            (X_train, X_test, y_train, y_test), strict=True):
+        assert np.array_equal(mine, theirs) and mine.dtype == float
+
+
+def test_a_circle_of_radius_nine_tenths_separates_the_circles():
+    split = circles()
+    for X, y in ((split.X_train, split.y_train), (split.X_test, split.y_test)):
+        assert np.array_equal(np.hypot(*X.T) < 0.9, y == 1) and y.mean() == 0.5
+
+
+def test_flipping_turns_that_share_of_the_training_labels_and_nothing_else():
+    plain, flipped = circles(200, seed=5), circles(200, seed=5, flip=0.15)
+    assert (plain.y_train != flipped.y_train).sum() == 21  # 15 % of 140
+    for name in ("X_train", "X_test", "y_test"):
+        assert np.array_equal(getattr(plain, name), getattr(flipped, name))
+    assert np.array_equal(circles(200, seed=5, flip=1).y_train, 1 - plain.y_train)
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"n": 3}, "at least 4.*not 3"),
+    ({"noise": -0.1}, "noise must be.*not -0.1"),
+    ({"noise": np.nan}, "not nan"),
+    ({"test_size": 1.0}, "test_size must lie between 0 and 1.*not 1.0"),
+    ({"n": 10, "test_size": 0.1}, "two of 10 points"),
+    ({"flip": 1.5}, "flip must lie between 0 and 1, not 1.5"),
+])
+def test_circles_that_cannot_be_drawn_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        circles(**options)

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 import re
 
 import numpy as np
@@ -35,6 +36,22 @@ def qball_cases():
         yield "ball", [q, t]
         yield "contour", [A.T @ A / 4, w_hat, RANDOM.uniform(0.1, 3)]
         yield "constrained_minimum", [A.T @ A / 4, w_hat, q, t]
+
+
+def train_circles_cases():
+    for x in [*np.linspace(-7, 7, 57), *RANDOM.standard_normal(20), 0.46875, 1e-9]:
+        yield "erf", [x]
+    for seed in range(12):
+        theta, n = RANDOM.standard_normal(65) * RANDOM.choice([0.3, 2]), int(RANDOM.integers(33, 90))
+        X, y = RANDOM.uniform(-1.5, 1.5, (n, 2)), RANDOM.integers(0, 2, n)
+        lams = RANDOM.choice([0, 1e-3, 0.1], 2)
+        yield "logits", [theta, X]
+        yield "loss", [RANDOM.standard_normal(n) * 300, y]
+        yield "gradient", [theta, X, y, *lams]
+        yield "shuffled", [n, 4_000_000 * seed]
+        yield "train", [theta, X, y, *lams, seed, 50]
+        yield "boundary", [theta, 1.5, int(RANDOM.integers(5, 20))]
+        yield "histogram", [theta, -1.25, 1.25, 5]
 
 
 def linear_cases():
@@ -74,6 +91,7 @@ def module_page(browser):
     ("cover", "book_utils.explorables._cover", cover_cases),
     ("shrinkage", "book_utils.explorables._shrinkage", shrinkage_cases),
     ("qball", "book_utils.explorables._qball", qball_cases),
+    ("train_circles", "book_utils.explorables._train_circles", train_circles_cases),
 ])
 def test_javascript_equals_python(module_page, name, module, cases):
     python = importlib.import_module(module)
@@ -83,14 +101,90 @@ def test_javascript_equals_python(module_page, name, module, cases):
         computed = module_page.evaluate(
             "async ([name, f, args]) => (await import(`http://explorables.test/${name}.mjs`))[f](...args)",
             [name, function, json.loads(json.dumps(arguments, default=np.ndarray.tolist))])
-        scale = max(1, np.abs(expected).max())
-        assert np.abs(np.asarray(computed) - expected).max() <= 1e-9 * scale, function
+        computed = np.asarray(computed).reshape(expected.shape)
+        scale = max(1, np.abs(expected).max(initial=0))
+        assert np.abs(computed - expected).max(initial=0) <= 1e-9 * scale, function
         tested.add(function)
     source = (_element.FOLDER / f"{name}.mjs").read_text(encoding="utf-8")
     assert tested == set(re.findall(r"^export function (\w+)", source, flags=re.M)) - {"render"}
 
 
-@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage", "qball"])
+def test_erf_is_accurate_to_twelve_digits(module_page):
+    x = np.concatenate([np.linspace(-8, 8, 4001), np.geomspace(1e-12, 1, 100)])
+    computed = module_page.evaluate(
+        "async (x) => import('http://explorables.test/train_circles.mjs').then(({ erf }) => x.map((v) => erf(v)))",
+        x.tolist())
+    assert np.abs(np.array(computed) - [math.erf(v) for v in x]).max() <= 1e-12
+
+
+@pytest.fixture
+def circles_page(browser):
+    """A function that opens `train_circles` alone on a page, with motion or with less of it."""
+    pages = []
+
+    def open_page(reduced_motion="no-preference"):
+        context = browser.new_context(reduced_motion=reduced_motion)
+        page = context.new_page()
+        pages.append(context)
+        page.set_content(explorables.train_circles().html)
+        return page
+
+    yield open_page
+    for context in pages:
+        context.close()
+
+
+def test_the_page_trains_what_torch_trains(circles_page):
+    """The sentence that the untouched page shows, computed again by torch."""
+    from book_utils.explorables import _train_circles as python
+
+    data = explorables.train_circles().state["few"][0]
+    for lam2, where in ((1e-3, "{:.2f} with the penalty"), (0, ", {:.2f} without")):
+        theta = python.train(data["theta"], data["X"], data["y"], lam2, 0, data["seed"], 600)
+        expected = python.loss(python.logits(theta, data["X_test"]), data["y_test"])
+        assert where.format(expected) in circles_page().locator(".say").inner_text()
+
+
+def test_play_trains_to_the_end_and_reset_returns(circles_page, measured):
+    """A frame of Play (training steps of both networks and the redraw together) takes at most 16 ms."""
+    page = circles_page()
+    first, say = page.locator(".say").inner_text(), page.locator(".say")
+    page.evaluate("""() => {
+      window.times = [];
+      const ask = window.requestAnimationFrame.bind(window);
+      window.requestAnimationFrame = (f) => ask((t) => {
+        const start = performance.now();
+        f(t);
+        document.body.getBoundingClientRect();
+        times.push(performance.now() - start);
+      });
+    }""")
+    page.get_by_role("button", name="Play").click()
+    assert "are training" in say.inner_text()
+    page.get_by_role("button", name="Play").wait_for(timeout=60_000)  # it read Pause meanwhile
+    assert say.inner_text() == first
+    times = page.evaluate("times")
+    assert len(times) >= 200
+    median, slow = np.quantile(times, [0.5, 0.95])
+    measured(f"train_circles: a frame of Play {median:.1f} ms, one in twenty above {slow:.1f} ms")
+    assert median <= 16
+    page.get_by_role("button", name="New draw").click()
+    page.get_by_role("button", name="700").click()
+    assert "700 points" in say.inner_text()
+    page.get_by_role("button", name="Step").click()
+    assert say.inner_text().startswith("After 1 step on 700")
+    page.get_by_role("button", name="Reset").click()
+    assert say.inner_text() == first
+
+
+def test_with_reduced_motion_play_is_a_jump(circles_page):
+    page = circles_page("reduce")
+    for steps in (100, 200):
+        page.get_by_role("button", name="100 steps").click()
+        assert page.locator(".say").inner_text().startswith(f"After {steps} steps on 32 points")
+
+
+@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage", "qball", "train_circles"])
 def test_the_fragment_is_complete_and_stable(name):
     bundle = getattr(explorables, name)()._repr_mimebundle_()
     html = bundle["text/html"]

@@ -9,7 +9,7 @@ export const css = `
   --dropout: var(--pnd-dropout, #009e73); --norm: var(--pnd-norm, #7a5c00); --data: var(--pnd-data, #6b6b6b); }
 * { box-sizing: border-box; }
 .views { display: flex; flex-wrap: wrap; gap: 0.4em 1.2em; }
-.views > svg { flex: 1 1 270px; min-width: 0; width: 100%; height: auto; }
+.views > svg, .views > .stack { flex: 1 1 270px; min-width: 0; width: 100%; height: auto; }
 .views.three { gap: 0.4em 0.6em; }
 .views.three > svg { flex-basis: 160px; max-height: 260px; }
 svg { display: block; overflow: visible; }
@@ -110,10 +110,11 @@ function slider({ name, label, min, max, step, format }, onInput) {
 
 /**
  * The frame of an explorable: views side by side, sliders and buttons beneath, one live sentence.
- * `start` holds the sliders' first values by name; each of `settings` is { label, values };
- * `draw(values)` redraws all views and returns the sentence.
+ * `start` holds the sliders' first values by name; each of `settings` is { label, values } or { label, act }, where
+ * act(button) changes what only the caller knows; `draw(values)` redraws all views and returns the sentence;
+ * `reset` undoes what the acts did. Returns { update }, which draws again.
  */
-export function frame(root, { views, sliders, start, settings = [], draw }) {
+export function frame(root, { views, sliders, start, settings = [], draw, reset }) {
   const say = element("p", { class: "say", "aria-live": "polite" });
   const parts = sliders.map((options) => slider(options, update));
   function update() {
@@ -122,19 +123,24 @@ export function frame(root, { views, sliders, start, settings = [], draw }) {
       values[input.name] = input.valueAsNumber;
       show();
     }
-    say.textContent = draw(values);
+    const sentence = draw(values);
+    if (say.textContent !== sentence) say.textContent = sentence; // said once
   }
   function go(values) {
     for (const { input } of parts) if (input.name in values) input.value = values[input.name];
     update();
   }
-  const buttons = [...settings, { label: "Reset", values: start }].map(({ label, values }) => {
-    const button = element("button", { type: "button" }, label);
-    button.addEventListener("click", () => go(values));
+  const buttons = [...settings, { label: "Reset", values: start, act: reset }].map((setting) => {
+    const button = setting.node = element("button", { type: "button" }, setting.label);
+    button.addEventListener("click", () => {
+      setting.act?.(button);
+      go(setting.values ?? {});
+    });
     return button;
   });
   root.append(element("div", { class: views.length > 2 ? "views three" : "views" }, ...views),
     element("div", { class: "controls" }, ...parts.map((part) => part.node)),
     element("div", { class: "controls" }, ...buttons), say);
   go(start);
+  return { update };
 }
