@@ -121,6 +121,8 @@ def shrink_icons(static, pages):
     sheet names the glyph of every icon: keep the rules of those that stand in a page, then cut each font down to the
     glyphs that the style sheet still names (admonitions name theirs there) and put it into the style sheet.
     """
+    if not (static / "vendor").exists():  # no page has changed, so Sphinx has not laid the theme's files anew
+        return
     used = set()
     for page in pages.rglob("*.html"):
         used.update(re.findall(r"\bfa-[\w-]+", page.read_text(encoding="utf-8")))

@@ -9,6 +9,8 @@ import gzip
 import http.server
 import re
 import statistics
+import subprocess
+import sys
 import threading
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -402,3 +404,9 @@ def test_links_lead_somewhere(book, address):
         elif target.suffix == ".html" and unquote(parts.fragment) not in links_of(target.resolve()).anchors:
             dead.append(link)
     assert dead == []
+
+
+def test_a_second_build_with_nothing_to_do_succeeds(book):
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "-W", "-n", "--quiet", "."]
+    done = subprocess.run(command, cwd=book.parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
