@@ -407,6 +407,6 @@ def test_links_lead_somewhere(book, address):
 
 
 def test_a_second_build_with_nothing_to_do_succeeds(book):
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "-W", "-n", "--quiet", "."]
-    done = subprocess.run(command, cwd=book.parents[1], capture_output=True, text=True)
+    start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    done = subprocess.run([*start, "build", "-W", "-n", "--quiet", "."], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
