@@ -41,16 +41,21 @@ def drop_thebe(app, config):
     app.registry.css_files[:] = [one for one in app.registry.css_files if one[0] != "sphinx-thebe.css"]
 
 
+# Scripts that Sphinx loads where they have nothing to do (MathJax on every page above one with mathematics), and the
+# sign in a page that needs them.
+SCRIPTS_ON_DEMAND = {"mathjax/startup.js": 'class="math', "design-tabs.js": "sd-tab-set"}
+
+
 def mend_page(app, pagename, templatename, context, doctree):
     """Repair what is only seen in a page's finished HTML."""
     body = context.get("body", "")
-    # Tabs cost a script only where there are tabs.
-    if "sd-tab-set" not in body:
-        context["script_files"] = [one for one in context["script_files"] if "design-tabs.js" not in str(one.filename)]
-    # Readers of a screen: a list must hold items (docutils gives a bibliography's entries a role that ARIA withdrew),
-    # and the empty corner of a pandas table is no heading.
+    idle = {name for name, sign in SCRIPTS_ON_DEMAND.items() if sign not in body}
+    scripts = context["script_files"]
+    context["script_files"] = [one for one in scripts if str(one.filename).removeprefix("_static/") not in idle]
+    # For screen readers: a list holds items (docutils gives a bibliography's entries a role that ARIA withdrew), and an
+    # empty corner of a table is no heading.
     body = body.replace('role="doc-biblioentry"', 'role="listitem"')
-    context["body"] = body.replace("<th></th>", "<td></td>")
+    context["body"] = re.sub(r"<th([^>]*)>(<p></p>)?</th>", r"<td\1></td>", body)
 
 
 def mark_explorables(app, doctree, docname):
@@ -60,31 +65,32 @@ def mark_explorables(app, doctree, docname):
             node["classes"].append("explorable")
 
 
-def remember_text(app, doctree):
-    """Keep the text of each section, out of which the search page cuts its summaries."""
+def section_texts(doctree):
+    """The text of each section, {anchor: text}, out of which the search page cuts its summaries."""
     skip = (nodes.raw, nodes.comment, nodes.literal_block, nodes.image)
 
     def text(node):
         if isinstance(node, skip):
             return ""
-        if isinstance(node, nodes.TextElement):
-            return node.astext() + " "
-        return "".join(text(child) for child in node.children if not isinstance(child, nodes.section))
+        if isinstance(node, (nodes.math, nodes.math_block)):
+            return " … "  # nobody looks for TeX
+        if isinstance(node, nodes.Text):
+            return node.astext()
+        inner = "".join(text(child) for child in node.children if not isinstance(child, nodes.section))
+        return inner if isinstance(node, nodes.Inline) else f"{inner} "
 
-    pages = vars(app.env).setdefault("search_text", {})
-    pages[app.env.docname] = {
-        name: " ".join(text(section).split())
-        for section in doctree.findall(nodes.section)
-        for name in section["ids"][:1]
-    }
-
-
-def forget_text(app, env, docname):
-    vars(env).setdefault("search_text", {}).pop(docname, None)
+    sections = [one for one in doctree.findall(nodes.section) if one["ids"]]
+    return {section["ids"][0]: " ".join(text(section).split()) for section in sections}
 
 
-def merge_text(app, env, docnames, other):
-    vars(env).setdefault("search_text", {}).update({name: other.search_text[name] for name in docnames})
+def write_search_text(app, path):
+    """Renew the pages that this build wrote, keep the others, forget those that are gone."""
+    kept = Path(app.doctreedir) / "search-text.json"
+    old = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    pages = {name: text for name, text in sorted((old | app.search_text).items()) if name in app.env.found_docs}
+    text = json.dumps(pages, ensure_ascii=False)
+    kept.write_text(text, encoding="utf-8")
+    path.write_text(f"const bookText = {text};\n", encoding="utf-8")
 
 
 def finish(app, exception):
@@ -92,8 +98,7 @@ def finish(app, exception):
         static = Path(app.outdir) / "_static"
         copy_mathjax(static / "mathjax")
         shrink_icons(static, Path(app.outdir))
-        text = json.dumps(app.env.search_text, ensure_ascii=False, sort_keys=True)
-        (static / "search-text.js").write_text(f"const bookText = {text};\n", encoding="utf-8")
+        write_search_text(app, static / "search-text.js")
 
 
 def copy_mathjax(target):
@@ -116,6 +121,8 @@ def shrink_icons(static, pages):
     sheet names the glyph of every icon: keep the rules of those that stand in a page, then cut each font down to the
     glyphs that the style sheet still names (admonitions name theirs there) and put it into the style sheet.
     """
+    if not (static / "vendor").exists():  # no page has changed, so Sphinx has not laid the theme's files anew
+        return
     used = set()
     for page in pages.rglob("*.html"):
         used.update(re.findall(r"\bfa-[\w-]+", page.read_text(encoding="utf-8")))
@@ -153,15 +160,15 @@ def cut_font(path, glyphs):
 
 
 def setup(app):
+    app.search_text = {}  # of the pages that this build writes
     app.connect("config-inited", configure)
     app.connect("config-inited", drop_thebe)
     app.connect("html-page-context", mend_page, priority=900)
-    app.connect("doctree-read", remember_text)
     app.connect("doctree-resolved", mark_explorables)
-    app.connect("env-purge-doc", forget_text)
-    app.connect("env-merge-info", merge_text)
+    app.connect("doctree-resolved", lambda app, doctree, name: app.search_text.update({name: section_texts(doctree)}))
     app.connect("build-finished", finish)
     app.add_css_file("repairs.css")
     app.add_js_file("repairs.js", loading_method="defer")
     # Changing this file rebuilds every page.
-    return {"parallel_read_safe": True, "env_version": zlib.crc32(Path(__file__).read_bytes())}
+    version = zlib.crc32(Path(__file__).read_bytes())
+    return {"parallel_read_safe": True, "parallel_write_safe": False, "env_version": version}

@@ -29,6 +29,15 @@ def cover_cases():
         yield "dropout_std", [RANDOM.random((20, 24)), RANDOM.standard_normal(24), RANDOM.uniform(0, 0.9)]
 
 
+def qball_cases():
+    for _ in range(100):
+        A, w_hat = RANDOM.standard_normal((4, 2)), 2 * RANDOM.standard_normal(2)
+        q, t = RANDOM.choice([0.5, 1, 2, 4, RANDOM.uniform(0.5, 4)]), RANDOM.uniform(0.1, 3)
+        yield "ball", [q, t]
+        yield "contour", [A.T @ A / 4, w_hat, RANDOM.uniform(0.1, 3)]
+        yield "constrained_minimum", [A.T @ A / 4, w_hat, q, t]
+
+
 def train_circles_cases():
     for x in [*np.linspace(-7, 7, 57), *RANDOM.standard_normal(20), 0.46875, 1e-9]:
         yield "erf", [x]
@@ -54,6 +63,17 @@ def linear_cases():
         yield "ridge", [wide, RANDOM.standard_normal(n), lam]
 
 
+def shrinkage_cases():
+    for _ in range(20):
+        n, lam = RANDOM.integers(5, 12), 10 ** RANDOM.uniform(-3, 1)
+        X, y = RANDOM.standard_normal((n, 3)), RANDOM.standard_normal(n)
+        U, s, Vt = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
+        y = y - y.mean()
+        yield "filter_factors", [s, int(n), lam]
+        yield "coefficients", [s, Vt, U.T @ y, int(n), lam]
+        yield "loo_mse", [U, s, U.T @ y, y, lam]
+
+
 @pytest.fixture(scope="module")
 def module_page(browser):
     """A page that can import the modules of `book_utils/explorables`, served from the folder itself."""
@@ -69,6 +89,8 @@ def module_page(browser):
     ("linear", "book_utils.linear", linear_cases),
     ("collinear", "book_utils.explorables._collinear", collinear_cases),
     ("cover", "book_utils.explorables._cover", cover_cases),
+    ("shrinkage", "book_utils.explorables._shrinkage", shrinkage_cases),
+    ("qball", "book_utils.explorables._qball", qball_cases),
     ("train_circles", "book_utils.explorables._train_circles", train_circles_cases),
 ])
 def test_javascript_equals_python(module_page, name, module, cases):
@@ -173,7 +195,7 @@ def test_with_reduced_motion_play_is_a_jump(circles_page):
         assert page.locator(".say").inner_text().startswith(f"After {steps} steps on 32 points")
 
 
-@pytest.mark.parametrize("name", ["collinear", "cover", "train_circles"])
+@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage", "qball", "train_circles"])
 def test_the_fragment_is_complete_and_stable(name):
     bundle = getattr(explorables, name)()._repr_mimebundle_()
     html = bundle["text/html"]
@@ -185,6 +207,34 @@ def test_the_fragment_is_complete_and_stable(name):
     assert bundle["image/png"].startswith("iVBOR")
     tag = re.match(rf"<(pnd-{name}-[0-9a-f]{{8}}) state=", html).group(1)
     assert f'customElements.define("{tag}"' in html
+
+
+def test_no_point_of_a_q_ball_beats_the_constrained_minimum():
+    from book_utils.explorables._qball import constrained_minimum
+
+    for _ in range(60):
+        A, w_hat = RANDOM.standard_normal((4, 2)), 2 * RANDOM.standard_normal(2)
+        G, q, t = A.T @ A / 4, RANDOM.uniform(0.5, 4), RANDOM.uniform(0.1, 3)
+        w = constrained_minimum(G, w_hat, q, t)
+        assert (abs(w) ** q).sum() <= t**q * (1 + 1e-9)
+        rivals = RANDOM.uniform(-1, 1, (20_000, 2))
+        size = (abs(rivals) ** q).sum(axis=1, keepdims=True) ** (1 / q)
+        rivals *= t * np.minimum(1, RANDOM.uniform(0.7, 1.5, size.shape)) / size
+        loss = np.einsum("ij,jk,ik->i", rivals - w_hat, G, rivals - w_hat)
+        assert (w - w_hat) @ G @ (w - w_hat) <= loss.min() + 1e-12
+
+
+def test_the_lasso_and_ridge_touch_their_balls_where_the_q_ball_says():
+    from book_utils.explorables._qball import constrained_minimum
+    from book_utils.linear import lasso, lstsq, ridge
+
+    for _ in range(20):
+        X, y = RANDOM.standard_normal((10, 2)), RANDOM.standard_normal(10)
+        G, w_hat = X.T @ X / 10, lstsq(X, y)
+        for q, w in ((1, lasso(X, y, 0.05)), (2, ridge(X, y, 0.3))):
+            found = constrained_minimum(G, w_hat, q, (abs(w) ** q).sum() ** (1 / q))
+            assert np.allclose(found, w, atol=1e-7)
+            assert q == 2 or np.array_equal(found == 0, w == 0)
 
 
 def test_two_versions_get_two_names(monkeypatch):

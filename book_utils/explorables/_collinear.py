@@ -63,7 +63,7 @@ def collinear(theta=10, y1=0.9):
     s = singular_values(X)
     t = np.linspace(0, 2 * np.pi, 100)
     right.plot(s[0] * np.cos(t), s[1] * np.sin(t), ":", color="gray", lw=1)
-    right.set(xlim=(-1.6, 3.2), ylim=(-2.4, 2.4), xlabel="along both features", ylabel="across them")
+    right.set(xlim=(-1.6, 4), ylim=(-2.8, 2.8), xlabel="along both features", ylabel="across them")
     return Explorable(
         "collinear", {"start": {"theta": theta, "y1": y1}, "y": TARGETS, "levels": LEVELS}, fallback=figure,
         alt=f"Left: the contours of the training error in weight space form a long narrow valley around the best "

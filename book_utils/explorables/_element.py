@@ -24,6 +24,7 @@ if (customElements.get("%(tag)s")) return;
 customElements.define("%(tag)s", class extends HTMLElement {
   connectedCallback() {
     if (this.shadowRoot) return;
+    this.dataset.lmSuppressShortcuts = ""; // JupyterLab takes the arrow keys otherwise
     const root = this.attachShadow({ mode: "open" });
     root.append(element("style", {}, css));
     render(root, JSON.parse(this.getAttribute("state")));

@@ -12,9 +12,8 @@ class Lab:
         self.fn, self.controls = fn, controls
         self.start = {name: c[3] if isinstance(c, tuple) else c[0] for name, c in controls.items()}
 
-    def _widget(self):
+    def _widget(self, png):
         import ipywidgets as widgets
-        from IPython.display import Image, display
 
         def control(name, c):
             if isinstance(c, list):
@@ -23,18 +22,23 @@ class Lab:
             kind = widgets.IntSlider if all(isinstance(v, int) for v in c) else widgets.FloatSlider
             return kind(value, min=low, max=high, step=step, description=name, continuous_update=False)
 
-        def redraw(**values):
-            display(Image(png_bytes(self.fn(**values)), width=700))
-
+        # An Image, not an Output: where no front end listens, an Output would print into the cell.
         parts = {name: control(name, c) for name, c in self.controls.items()}
-        return widgets.VBox([*parts.values(), widgets.interactive_output(redraw, parts)])
+        picture = widgets.Image(value=png, format="png", layout=widgets.Layout(max_width="700px"))
+
+        def redraw(change):
+            picture.value = png_bytes(self.fn(**{name: part.value for name, part in parts.items()}))
+
+        for part in parts.values():
+            part.observe(redraw, names="value")
+        return widgets.VBox([*parts.values(), picture])
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         shown = ", ".join(f"{name} = {value}" for name, value in self.start.items())
-        bundle = {"image/png": base64.b64encode(png_bytes(self.fn(**self.start))).decode(),
-                  "text/plain": f"[lab] {self.fn.__name__}: {shown}"}
+        png = png_bytes(self.fn(**self.start))
+        bundle = {"image/png": base64.b64encode(png).decode(), "text/plain": f"[lab] {self.fn.__name__}: {shown}"}
         try:
-            model_id = self._widget().model_id
+            model_id = self._widget(png).model_id
         except ImportError:  # no ipywidgets: the picture alone
             return bundle
         return bundle | {"application/vnd.jupyter.widget-view+json":

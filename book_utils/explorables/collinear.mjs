@@ -36,7 +36,7 @@ export function render(root, { start, y, levels }) {
   const weights = panel({ label: "Weight space: contours of the training error around the least-squares weights",
     x: [-6, 8], y: [-7, 7], xticks: [-5, 0, 5], yticks: [-5, 0, 5], xlabel: "weight w₁", ylabel: "weight w₂" });
   const plane = panel({ label: "Data space: the two features as arrows, the prediction as their combination, and the ellipse of singular values",
-    x: [-1.6, 3.2], y: [-2.4, 2.4], xticks: [-1, 0, 1, 2, 3], yticks: [-2, -1, 0, 1, 2],
+    x: [-1.6, 4], y: [-2.8, 2.8], xticks: [-1, 0, 1, 2, 3], yticks: [-2, -1, 0, 1, 2],
     xlabel: "along both features", ylabel: "across them" });
 
   const valley = add(weights.plot, "path", { class: "none band" });
@@ -60,17 +60,17 @@ export function render(root, { start, y, levels }) {
 
     contours.forEach((node, i) => set(node, { d: path(weights, loss_contour(X, w, levels[i]), true) }));
     set(valley, { d: path(weights, loss_contour(X, w, levels[0]), true) });
+    const half = (theta * Math.PI) / 360, tip = [Math.cos(half), Math.sin(half)];
     const at = [Math.min(7.8, Math.max(-5.8, w[0])), Math.min(6.8, Math.max(-6.8, w[1]))];
-    const outside = at[0] !== w[0] || at[1] !== w[1];
+    const outside = at[0] !== w[0] || at[1] !== w[1] || w[0] * tip[0] > 4;
     set(best, { cx: weights.X(at[0]), cy: weights.Y(at[1]) });
     set(bestName, { x: weights.X(at[0]) + (at[0] > 7 ? -18 : 9), y: weights.Y(at[1]) - 8 });
 
-    const half = (theta * Math.PI) / 360, tip = [Math.cos(half), Math.sin(half)];
     set(ellipse, { d: path(plane, Array.from({ length: 60 }, (_, i) =>
       [s1 * Math.cos((i * Math.PI) / 30), s2 * Math.sin((i * Math.PI) / 30)]), true) });
     set(axes[0].line, { x1: plane.X(0), y1: plane.Y(0), x2: plane.X(-s1), y2: plane.Y(0) });
     set(axes[1].line, { x1: plane.X(0), y1: plane.Y(0), x2: plane.X(0), y2: plane.Y(-s2) });
-    set(axes[0].text, { x: plane.X(-s1) - 2, y: plane.Y(0) - 8 }).textContent = `s₁ ${number(s1)}`;
+    set(axes[0].text, { x: plane.X(-s1) - 2, y: plane.Y(0) - 14 }).textContent = `s₁ ${number(s1)}`;
     set(axes[1].text, { x: plane.X(0) - 4, y: plane.Y(-s2) + 15, "text-anchor": "end" }).textContent = `s₂ ${number(s2)}`;
     const corner = [w[0] * tip[0], w[0] * tip[1]];
     set(steps, { d: path(plane, [[0, 0], corner, [corner[0] + w[1] * tip[0], corner[1] - w[1] * tip[1]]]) });
@@ -92,5 +92,5 @@ export function render(root, { start, y, levels }) {
     sliders: [
       { name: "theta", label: "angle θ", min: 2, max: 90, step: 1, format: (v) => `${v}°` },
       { name: "y1", label: "target y₁", min: 0, max: 2, step: 0.05, format: (v) => v.toFixed(2) }],
-    settings: [{ label: "Perpendicular", values: { theta: 90 } }, { label: "Nearly parallel", values: { theta: 4 } }] });
+    settings: [{ label: "Perpendicular", values: { theta: 90 } }, { label: "Nearly parallel", values: { theta: 6 } }] });
 }

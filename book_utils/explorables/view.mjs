@@ -10,6 +10,8 @@ export const css = `
 * { box-sizing: border-box; }
 .views { display: flex; flex-wrap: wrap; gap: 0.4em 1.2em; }
 .views > svg, .views > .stack { flex: 1 1 270px; min-width: 0; width: 100%; height: auto; }
+.views.three { gap: 0.4em 0.6em; }
+.views.three > svg { flex-basis: 160px; max-height: 260px; }
 svg { display: block; overflow: visible; }
 svg svg { overflow: hidden; }
 text { fill: currentColor; stroke: none; font-size: 13px; font-variant-numeric: tabular-nums; }
@@ -136,7 +138,7 @@ export function frame(root, { views, sliders, start, settings = [], draw, reset 
     });
     return button;
   });
-  root.append(element("div", { class: "views" }, ...views),
+  root.append(element("div", { class: views.length > 2 ? "views three" : "views" }, ...views),
     element("div", { class: "controls" }, ...parts.map((part) => part.node)),
     element("div", { class: "controls" }, ...buttons), say);
   go(start);

@@ -1,0 +1,107 @@
+"""Coordinate descent for the lasso, with what makes it fast: the engine of `book_utils.linear.lasso_path`.
+
+The chapter on the lasso writes the plain algorithm and its certificate in twenty lines; this one gives the same
+weights. It adds three shortcuts: only the features in play are visited (the active set), every problem starts
+where the one before it ended (the warm start), and once the signs have come to rest linear equations end it.
+"""
+
+import warnings
+
+import numpy as np
+
+TOLERANCE = 1e-12  # duality gap, relative to the loss of w = 0
+MAX_ROUNDS = 1000
+
+
+def duality_gap(w, c, mean_square, lam):
+    """How far J(w) can be from its minimum: (1-s)²/2 · ||r||²/n + Σ (lam |w_j| - s w_j c_j).
+
+    c (d,) = Xᵀr/n for the residual r, mean_square = ||r||²/n. No term is negative, so nothing cancels.
+    """
+    s = min(1.0, lam / max(abs(c).max(), lam))  # s r is feasible for the dual problem
+    return (1 - s) ** 2 / 2 * mean_square + np.sum(lam * abs(w) - s * w * c)
+
+
+def sweeps(G, c, w, lam, limit):
+    """Coordinate descent on a few features, in place, until no sign changes in a sweep, at most `limit` times.
+
+    G (a, a) is their Gram matrix over n, c (a,) = Xᵀr/n, w (a,) their weights.
+    """
+    diagonal, rows, weights = G.diagonal().tolist(), list(G), w.tolist()
+    for _ in range(limit):
+        settled = True
+        for j, (g, row, old) in enumerate(zip(diagonal, rows, weights, strict=True)):
+            z = c.item(j) + g * old
+            new = (z - lam if z > lam else z + lam if z < -lam else 0.0) / g  # S(z, lam) / G_jj
+            if new != old:
+                c -= (new - old) * row
+                weights[j] = new
+                settled = settled and (new > 0) == (old > 0) and (new < 0) == (old < 0)
+        if settled:
+            break
+    w[:] = weights
+
+
+def settle(G, c, w, lam):
+    """From w to the minimum of J over the weights that are not zero, dropping those that reach zero on the way.
+
+    While no sign changes J is quadratic, so one linear solve finds its minimum; where a weight changes sign
+    before, the step ends there and the next one does without it. The 1e-14 keeps the equations solvable where
+    features repeat each other, and the step still lowers J.
+    """
+    c, w = c.copy(), w.copy()
+    while w.any():
+        S = np.flatnonzero(w)
+        G_S, slope = G[np.ix_(S, S)], c[S] - lam * np.sign(w[S])
+        step = np.linalg.solve(G_S + 1e-14 * np.diag(G_S.diagonal()), slope)
+        to_zero = np.where(step * w[S] < 0, -w[S] / np.where(step == 0, 1, step), np.inf)  # steps until w_j = 0
+        first = to_zero.argmin()
+        step *= min(1.0, to_zero[first])
+        w[S], c = w[S] + step, c - step @ G[S]
+        if to_zero[first] > 1:
+            break
+        w[S[first]] = 0.0
+    return w
+
+
+class CoordinateDescent:
+    """Lasso problems with one X and y and falling lam, each starting where the one before it ended."""
+
+    def __init__(self, X, y):
+        n, d = X.shape
+        self.X, self.y, self.w = X, y, np.zeros(d)
+        self.gram = X.T @ X / n if d <= n else None  # for d > n only the active features' part of it
+        self.b, self.mean_square = X.T @ y / n, y @ y / n
+
+    def gram_of(self, A):
+        """The Gram matrix of the features A over n."""
+        return self.X[:, A].T @ self.X[:, A] / len(self.X) if self.gram is None else self.gram[np.ix_(A, A)]
+
+    def state(self, A, w_A):
+        """c (d,) = Xᵀr/n and ||r||²/n for the weights w_A of the features A, all others 0."""
+        if self.gram is None:
+            r = self.y - self.X[:, A] @ w_A
+            return self.X.T @ r / len(r), r @ r / len(r)
+        c = self.b - self.gram[:, A] @ w_A
+        return c, max(0.0, self.mean_square - w_A @ (self.b[A] + c[A]))
+
+    def minimize(self, lam):
+        """The weights for lam > 0, certified; a warning if that failed."""
+        w, limit = self.w, TOLERANCE * self.mean_square / 2
+        if lam >= abs(self.b).max() * (1 - 1e-12):  # up to rounding, lam is lam_max or more
+            w[:] = 0
+            return w.copy()
+        A = np.flatnonzero(w)
+        c, mean_square = self.state(A, w[A])
+        for _ in range(MAX_ROUNDS):
+            A = np.flatnonzero((w != 0) | (abs(c) > lam))
+            G, c_A, w_A = self.gram_of(A), c[A], w[A]
+            sweeps(G, c_A, w_A, lam, 10)
+            w[A] = settle(G, c_A, w_A, lam)
+            c, mean_square = self.state(A, w[A])
+            gap = duality_gap(w, c, mean_square, lam)
+            if gap <= limit:
+                return w.copy()
+        warnings.warn(f"lasso with lam = {lam} stopped at a duality gap of {gap:.1e}: standardize the columns, remove "
+                      "those that repeat others, or take a larger lam.", RuntimeWarning, stacklevel=3)
+        return w.copy()
