@@ -143,7 +143,7 @@ export function histogram(theta, low, high, bins) {
   return counts;
 }
 
-const REACH = 1.5, GRID = 45, LOW = -7.25, HIGH = 7.25, BINS = 29, STEPS = 600, LOSS = 1.4;
+const REACH = 1.5, GRID = 45, LOW = -7.25, HIGH = 7.25, BINS = 29, STEPS = 440, LOSS = 1.2;
 
 /** A training together with what is drawn of it; `to` trains on, or from the start again if that lies behind. */
 class Network {
@@ -182,7 +182,7 @@ export function render(root, { few, many, start }) {
   const plane = panel({ label: "The training points and where each network's output changes sign",
     x: [-1.4, 1.4], y: [-1.26, 1.26], xticks: [-1, 0, 1], yticks: [-1, 0, 1], xlabel: "x₁", ylabel: "x₂" });
   const course = panel({ label: "Training and test loss of both networks against the steps of Adam", height: 160,
-    x: [0, STEPS], y: [0, LOSS], xticks: [0, 200, 400, 600], yticks: [0, 0.5, 1], xlabel: "steps of Adam", ylabel: "loss" });
+    x: [0, STEPS], y: [0, LOSS], xticks: [0, 100, 200, 300, 400], yticks: [0, 0.5, 1], xlabel: "steps of Adam", ylabel: "loss" });
   const weights = panel({ label: "Histograms of the 48 weights of both networks", height: 160,
     x: [LOW, HIGH], y: [0, 20], xticks: [-6, -3, 0, 3, 6], yticks: [0, 10, 20], xlabel: "weight", ylabel: "how many" });
   const points = add(plane.plot, "g");
@@ -196,7 +196,7 @@ export function render(root, { few, many, start }) {
   add(course.plot, "text", { class: "tick halo", x: 6, y: 14 }, "solid: training, dashed: test");
 
   const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  let seed = 0, crowd = false, steps = STEPS, playing = false, networks = [];
+  let seed = 0, crowd = false, steps = few[0].steps, playing = false, networks = [];
   const data = () => (crowd ? { ...many, theta: few[seed].theta, seed: few[seed].seed } : few[seed]);
   const total = () => data().steps;
 
