@@ -17,7 +17,7 @@ test: .venv/test ## run every check
 	$(BIN)/codespell
 	$(BIN)/python tools/check_notebooks.py
 	$(MAKE) --no-print-directory book
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --doctest-modules book_utils tests
 	$(BIN)/python tools/compare.py
 
 lab: .venv/test ## open the chapters in JupyterLab
