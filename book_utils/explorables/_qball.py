@@ -6,7 +6,7 @@ from book_utils.explorables._element import Explorable
 from book_utils.style import COLORS
 
 GRAM = np.array([[1.0, 0.3], [0.3, 1.0]])
-W_HAT = np.array([2.2, 0.6])
+W_HAT = np.array([2.2, 0.62])
 
 
 def ball(q, t, n=60):

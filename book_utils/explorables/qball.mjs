@@ -105,7 +105,7 @@ export function render(root, { start, G, w_hat }) {
     const said = zero >= 0 ? `${name(zero)} is exactly 0: the loss touches the ball at a corner.`
       : small >= 0 ? `No weight is exactly 0: ${name(small)} is ${shown(w[small])}, small, but not zero.`
       : "No weight is exactly 0: the loss touches the ball away from the axes.";
-    const pull = -(g[0] * w[0] + g[1] * w[1]);
+    const pull = Math.max(0, -(g[0] * w[0] + g[1] * w[1]));
     if (q === 1) return `${said} The lasso with λ = ${number(pull / t)} gives the same weights.`;
     if (q === 2) return `${said} Ridge with λ = ${number(pull / (t * t))} gives the same weights.`;
     return q < 1 ? `${said} The ball is not convex: there can be other local minima, and the best can jump from one to another.` : said;
