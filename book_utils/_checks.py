@@ -11,11 +11,7 @@ def checked(X, y):
                          "for one feature use X[:, None].")
     if y.shape != (len(X),):
         raise ValueError(f"y must have shape ({len(X)},), one target for each row of X, not {y.shape}.")
-    for name, array in (("X", X), ("y", y)):
-        if not np.isfinite(array).all():
-            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            raise ValueError(f"{name}{list(where)} is {array[where]}: remove or impute values that are not finite.")
-    return X, y
+    return tuple(checked_finite(X=X, y=y))
 
 
 def checked_lam(lam):
@@ -34,3 +30,24 @@ def checked_lams(lams):
     for lam in lams:
         checked_lam(lam)
     return lams
+
+
+def checked_p(p):
+    """The probability of dropping as a float, or a ValueError."""
+    if not (np.ndim(p) == 0 and np.isreal(p) and 0 <= p < 1):
+        raise ValueError(f"p must be a probability of dropping with 0 <= p < 1, not {p}; if you have a probability "
+                         "of keeping, pass 1 minus it.")
+    return float(p)
+
+
+def checked_finite(**arrays):
+    """Arrays as float64, in the order given, or a ValueError that names the first value that is not finite."""
+    checked_arrays = []
+    for name, array in arrays.items():
+        array = np.asarray(array, dtype=float)
+        if not np.isfinite(array).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise ValueError(f"{name}{list(where) or ''} is {array[where]}: remove or impute values that are not "
+                             "finite.")
+        checked_arrays.append(array)
+    return checked_arrays

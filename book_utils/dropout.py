@@ -1,0 +1,389 @@
+"""What dropout does, in NumPy: masks, moments, averages over all masks, and the ridge that hides in it.
+
+`p` is always the probability of dropping. Every element has a mask entry of its own: 1 with probability
+1 - p (kept), 0 with probability p (dropped). Inverted dropout also divides what is kept by 1 - p.
+"""
+
+import numpy as np
+
+from book_utils._checks import checked, checked_finite, checked_p
+from book_utils.linear import ridge
+
+
+def dropout(x, p, *, rng, inverted=True):
+    """Drop each element of x with probability p, independently of all others.
+
+    Parameters
+    ----------
+    x : array of any shape
+        Activations. Not changed.
+    p : float
+        Probability of dropping, 0 <= p < 1.
+    rng : numpy.random.Generator
+        Where the mask comes from.
+    inverted : bool
+        Divide what is kept by 1 - p, so that the expected value is x itself.
+
+    Returns
+    -------
+    array of x's shape
+        float64.
+
+    Raises
+    ------
+    ValueError
+        If p is outside [0, 1), rng is no Generator, or a value is not finite.
+
+    Notes
+    -----
+    Srivastava et al. (2014), *Dropout*, JMLR 15, section 4 (plain, with the keep probability written p
+    there) and section 10 (inverted).
+
+    Examples
+    --------
+    >>> dropout([1, 1, 1, 1], 0.5, rng=np.random.default_rng(0))
+    array([2., 0., 0., 0.])
+    """
+    (x,) = checked_finite(x=x)
+    p = checked_p(p)
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a numpy.random.Generator such as np.random.default_rng(0), not {rng!r}.")
+    mask = rng.random(x.shape) >= p
+    return np.where(mask, x / (1 - p) if inverted else x, 0.0)
+
+
+def preactivation_moments(x, w, p, b=0.0, *, inverted=True):
+    """Mean and variance of z = Σⱼ wⱼ mⱼ xⱼ + b over the masks m (of z with x / (1 - p) if inverted).
+
+    Parameters
+    ----------
+    x : (d,) or (n, d) array
+        One input, or one a row.
+    w : (d,) array
+        Weights of the unit.
+    p : float
+        Probability of dropping, 0 <= p < 1.
+    b : float
+        Bias of the unit.
+    inverted : bool
+        Inverted dropout (wᵀx + b and p / (1 - p) Σⱼ wⱼ² xⱼ²) or plain dropout ((1 - p) wᵀx + b and
+        p (1 - p) Σⱼ wⱼ² xⱼ²).
+
+    Returns
+    -------
+    mean, var : floats for one input, (n,) arrays for n
+        In units of z and of z².
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, p is outside [0, 1), or a value is not finite.
+
+    Notes
+    -----
+    Wang & Manning (2013), *Fast dropout training*, ICML, section 2.
+
+    Examples
+    --------
+    >>> mean, var = preactivation_moments([1, 2], [3, 1], 0.5)
+    >>> float(mean), float(var)
+    (5.0, 13.0)
+    """
+    x, w, b = checked_finite(x=x, w=w, b=b)
+    p = checked_p(p)
+    if x.ndim not in (1, 2) or w.shape != x.shape[-1:] or 0 in x.shape:
+        raise ValueError(f"x must have shape (d,) or (n, d) and w (d,), neither of them empty, not {x.shape} and "
+                         f"{w.shape}.")
+    if b.ndim:
+        raise ValueError(f"b must be one number, not an array of shape {b.shape}.")
+    signal, power = x @ w, x**2 @ w**2
+    if inverted:
+        return signal + b, p / (1 - p) * power
+    return (1 - p) * signal + b, p * (1 - p) * power
+
+
+def enumerate_masks(d, p):
+    """All 2^d masks of d inputs with their probabilities.
+
+    Parameters
+    ----------
+    d : int
+        Number of inputs, 1 <= d <= 20.
+    p : float
+        Probability of dropping, 0 <= p < 1.
+
+    Returns
+    -------
+    masks : (2^d, d) array of int8
+        1 = kept. Rows count up in binary: the first keeps nothing, the last everything.
+    probabilities : (2^d,) array
+        (1 - p)^kept · p^dropped; they sum to 1.
+
+    Raises
+    ------
+    ValueError
+        If d is no whole number from 1 to 20, or p is outside [0, 1).
+
+    Examples
+    --------
+    >>> masks, probabilities = enumerate_masks(2, 0.25)
+    >>> masks.tolist()
+    [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> probabilities
+    array([0.0625, 0.1875, 0.1875, 0.5625])
+    """
+    if not (np.ndim(d) == 0 and isinstance(d, (int, np.integer)) and d >= 1):
+        raise ValueError(f"d must be a whole number of inputs, at least 1, not {d!r}.")
+    if d > 20:
+        raise ValueError(f"d = {d} has 2^{d} masks of {d} entries, too many to list; beyond d = 20 (a million masks, "
+                         "20 MB) draw masks at random.")
+    p = checked_p(p)
+    masks = (np.arange(2**d)[:, None] >> np.arange(d)[::-1] & 1).astype(np.int8)
+    kept = masks.sum(axis=1)
+    return masks, (1 - p) ** kept * p ** (d - kept)
+
+
+def jensen_gap(phi, x, w, p, b=0.0):
+    """E[φ(z)] - φ(E[z]) for one unit under inverted dropout of its inputs, over all 2^d masks.
+
+    Parameters
+    ----------
+    phi : callable
+        Takes an array of pre-activations and returns an array of the same shape.
+    x, w : (d,) arrays
+        Input and weights, d <= 20.
+    p : float
+        Probability of dropping, 0 <= p < 1.
+    b : float
+        Bias of the unit.
+
+    Returns
+    -------
+    float
+        What the average of the outputs exceeds the output of the average by, in units of φ.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, d > 20, p is outside [0, 1), a value is not finite, or phi gives
+        another shape or values that are not finite.
+
+    Notes
+    -----
+    Jensen (1906): not negative for a convex φ, not positive for a concave one, 0 for a linear one.
+
+    Examples
+    --------
+    For a square the gap is the variance of z:
+
+    >>> round(jensen_gap(np.square, [1, 2], [3, 1], 0.5), 12)
+    13.0
+    """
+    x, w = checked_finite(x=x, w=w)
+    if x.ndim != 1:
+        raise ValueError(f"x must have shape (d,), one input, not {x.shape}.")
+    mean, _ = preactivation_moments(x, w, p, b)
+    masks, probabilities = enumerate_masks(len(x), p)
+    z = masks @ (w * x) / (1 - p) + b
+    z = np.append(z, mean)
+    value = np.asarray(phi(z), dtype=float)
+    if value.shape != z.shape:
+        raise ValueError(f"phi must return an array of its argument's shape {z.shape}, not {value.shape}.")
+    if not np.isfinite(value).all():
+        where = np.argmin(np.isfinite(value))
+        raise ValueError(f"phi({z[where]:.3g}) is {value[where]}: choose a phi that is finite wherever z can be.")
+    return float(probabilities @ value[:-1] - value[-1])
+
+
+def expected_squared_loss(X, y, w, p):
+    """E over masks of 1/(2n) ||y - (X∘M)w / (1 - p)||², with a mask entry for every entry of X.
+
+    Parameters
+    ----------
+    X : (n, d) array
+        Features.
+    y : (n,) array
+        Targets.
+    w : (d,) array
+        Weights.
+    p : float
+        Probability of dropping, 0 <= p < 1.
+
+    Returns
+    -------
+    float
+        In units of y². Equal to 1/(2n) ||y - Xw||² + `tikhonov_penalty(X, w, p)`.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, p is outside [0, 1), or a value is not finite.
+
+    Examples
+    --------
+    >>> expected_squared_loss([[1], [1]], [1, 3], [2], 0.5)
+    2.5
+    """
+    X, y = checked(X, y)
+    mean, var = preactivation_moments(X, w, p)
+    # E (y - z)² = (y - E z)² + Var z
+    return float(((y - mean) ** 2 + var).mean() / 2)
+
+
+def tikhonov_penalty(X, w, p):
+    """The penalty that dropout of the inputs adds to the squared loss: p / (2n(1 - p)) Σⱼ wⱼ² Σᵢ xᵢⱼ².
+
+    Parameters
+    ----------
+    X : (n, d) array
+        Features.
+    w : (d,) array
+        Weights.
+    p : float
+        Probability of dropping, 0 <= p < 1.
+
+    Returns
+    -------
+    float
+        In units of y².
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, p is outside [0, 1), or a value is not finite.
+
+    Notes
+    -----
+    Srivastava et al. (2014), *Dropout*, JMLR 15, section 9.1; Wager, Wang & Liang (2013), *Dropout
+    training as adaptive regularization*, NeurIPS.
+
+    Examples
+    --------
+    >>> tikhonov_penalty([[1], [1]], [2], 0.5)
+    2.0
+    """
+    X, _ = checked(X, np.zeros(np.shape(X)[:1]))
+    _, var = preactivation_moments(X, w, p)
+    return float(var.mean() / 2)
+
+
+def dropout_ridge(X, y, p):
+    """The weights that minimize `expected_squared_loss`: a ridge that adapts to each feature's size.
+
+    Parameters
+    ----------
+    X : (n, d) array
+        Features.
+    y : (n,) array
+        Targets.
+    p : float
+        Probability of dropping, 0 <= p < 1.
+
+    Returns
+    -------
+    (d,) array
+        Weights, in units of y per unit of the feature; 0 for a feature that is always 0. Without
+        dropout, of all least-squares solutions the limit of p → 0.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, p is outside [0, 1), or a value is not finite.
+
+    Notes
+    -----
+    Srivastava et al. (2014), *Dropout*, JMLR 15, section 9.1. With Γ² = diag(XᵀX) the minimizer solves
+    (XᵀX + p/(1 - p) Γ²) w = Xᵀy: ridge for features divided by Γ, hence predictions that do not change
+    when a feature is measured in another unit.
+
+    Examples
+    --------
+    >>> dropout_ridge([[1], [1]], [1, 3], 0.5)
+    array([1.])
+    """
+    X, y = checked(X, y)
+    p = checked_p(p)
+    norms = np.linalg.norm(X, axis=0)
+    scale = np.where(norms > 0, norms, 1.0)
+    w = ridge(X / scale, y, p / (1 - p) / len(X)) / scale
+    return np.where(norms > 0, w, 0.0)
+
+
+def _checked_votes(votes, y=None):
+    """Votes (T, n) and labels (n,) or None, or a ValueError."""
+    (votes,) = checked_finite(votes=votes)
+    if votes.ndim not in (1, 2) or len(votes) < 2 or 0 in votes.shape:
+        raise ValueError(f"votes must have shape (T,) or (T, n), voters first, with T >= 2 voters, not {votes.shape}.")
+    values = votes
+    if y is not None:
+        (y,) = checked_finite(y=y)
+        if y.shape != votes.shape[1:]:
+            raise ValueError(f"y must have shape {votes.shape[1:]}, one label for each column of votes, not {y.shape}.")
+        values = np.concatenate([votes.ravel(), y.ravel()])
+    if not (np.isin(values, (0, 1)).all() or np.isin(values, (-1, 1)).all()):
+        raise ValueError(f"votes and labels must all be 0 or 1, or all -1 or 1, not {np.unique(values)[:5].tolist()}.")
+    return votes, y
+
+
+def disagreement(votes):
+    """The share of pairs of different voters that differ, averaged over rows.
+
+    Parameters
+    ----------
+    votes : (T,) or (T, n) array
+        Voters first, T >= 2; all in {0, 1} or all in {-1, 1}.
+
+    Returns
+    -------
+    float
+        From 0 (all agree) to just above 1/2 (T / (2(T - 1)) for an even split).
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two voters, or a vote is neither of the two values.
+
+    Examples
+    --------
+    >>> disagreement([0, 1, 1, 1])
+    0.5
+    """
+    votes, _ = _checked_votes(votes)
+    n_voters, yes = len(votes), (votes == 1).sum(axis=0)
+    # Each pair that differs has one voter on each side.
+    return float(np.mean(yes * (n_voters - yes) / (n_voters * (n_voters - 1) / 2)))
+
+
+def ensemble_gain(votes, y):
+    """Squared error of the voters, on average, minus the squared error of their average vote.
+
+    Parameters
+    ----------
+    votes : (T,) or (T, n) array
+        Voters first, T >= 2; all in {0, 1} or all in {-1, 1}.
+    y : number or (n,) array
+        Labels, of the same two values.
+
+    Returns
+    -------
+    float
+        At least 0, averaged over rows; as measured, from the errors themselves.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, or a vote or label is neither of the two values.
+
+    Notes
+    -----
+    Krogh & Vedelsby (1995), *Neural network ensembles, cross validation, and active learning*, NeurIPS 7. For
+    votes in {0, 1} equal to (T - 1) / (2T) times `disagreement`, for votes in {-1, 1} to 4 times that.
+
+    Examples
+    --------
+    >>> ensemble_gain([0, 1, 1, 1], 1)
+    0.1875
+    """
+    votes, y = _checked_votes(votes, y)
+    individual = ((votes - y) ** 2).mean()
+    return float(individual - ((votes.mean(axis=0) - y) ** 2).mean())
