@@ -22,6 +22,17 @@ def collinear_cases():
         yield "loss_contour", [X, RANDOM.standard_normal(2), RANDOM.uniform(0.1, 3)]
 
 
+def batch_mates_cases():
+    for _ in range(20):
+        T, n = RANDOM.integers(2, 30), RANDOM.integers(1, 20)
+        z, x = 2 * RANDOM.standard_normal((T, n)), RANDOM.uniform(-4, 6)
+        yield "stream", [z, int(RANDOM.integers(1, n + 1)), RANDOM.uniform(0, 3), int(RANDOM.integers(0, T))]
+        yield "batch_stats", [z[0]]
+        yield "normalized", [x, RANDOM.standard_normal(), RANDOM.random()]
+        yield "running_stats", [z, RANDOM.random()]
+        yield "in_each_batch", [z, x]
+
+
 def cover_cases():
     for _ in range(20):
         x, centers = RANDOM.random(20), np.linspace(0, 1, 24)
@@ -87,6 +98,7 @@ def module_page(browser):
 
 @pytest.mark.parametrize("name, module, cases", [
     ("linear", "book_utils.linear", linear_cases),
+    ("batch_mates", "book_utils.explorables._batch_mates", batch_mates_cases),
     ("collinear", "book_utils.explorables._collinear", collinear_cases),
     ("cover", "book_utils.explorables._cover", cover_cases),
     ("shrinkage", "book_utils.explorables._shrinkage", shrinkage_cases),
@@ -195,7 +207,7 @@ def test_with_reduced_motion_play_is_a_jump(circles_page):
         assert page.locator(".say").inner_text().startswith(f"After {steps} steps on 32 points")
 
 
-@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage", "qball", "train_circles"])
+@pytest.mark.parametrize("name", ["batch_mates", "collinear", "cover", "shrinkage", "qball", "train_circles"])
 def test_the_fragment_is_complete_and_stable(name):
     bundle = getattr(explorables, name)()._repr_mimebundle_()
     html = bundle["text/html"]

@@ -5,6 +5,7 @@ come from Python (`_<name>.py`); moving it recomputes them in the page (`<name>.
 both equal. `Explorable` builds one; `quiz` asks questions; `lab` is for what needs a live kernel.
 """
 
+from book_utils.explorables._batch_mates import batch_mates
 from book_utils.explorables._collinear import collinear
 from book_utils.explorables._cover import cover
 from book_utils.explorables._element import Explorable
@@ -14,4 +15,4 @@ from book_utils.explorables._quiz import question, quiz
 from book_utils.explorables._shrinkage import shrinkage
 from book_utils.explorables._train_circles import train_circles
 
-__all__ = ["Explorable", "collinear", "cover", "lab", "qball", "question", "quiz", "shrinkage", "train_circles"]
+__all__ = ["Explorable", "batch_mates", "collinear", "cover", "lab", "qball", "question", "quiz", "shrinkage", "train_circles"]
