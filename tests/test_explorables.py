@@ -129,6 +129,27 @@ def test_erf_is_accurate_to_twelve_digits(module_page):
     assert np.abs(np.array(computed) - [math.erf(v) for v in x]).max() <= 1e-12
 
 
+def test_a_batch_mate_moves_the_others_by_key_and_by_mouse(browser):
+    page = browser.new_page()
+    page.set_content(explorables.batch_mates().html)
+    say, x2 = page.locator(".say"), page.locator("input[name=x2]")
+    start, value = say.inner_text(), x2.input_value()
+    x2.press("ArrowLeft")
+    assert float(x2.input_value()) == pytest.approx(float(value) - 0.1)
+    assert say.inner_text() != start  # x1 has not moved, its normalized value has
+    box = page.locator("circle[style*=ew-resize]").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 60, box["y"])
+    page.mouse.up()
+    assert float(x2.input_value()) < float(value) - 1
+    page.locator("input[name=log_size]").press("Home")
+    assert say.inner_text().startswith("A batch of one is its own mean")
+    page.get_by_role("button", name="Reset").click()
+    assert say.inner_text() == start
+    page.close()
+
+
 @pytest.fixture
 def circles_page(browser):
     """A function that opens `train_circles` alone on a page, with motion or with less of it."""

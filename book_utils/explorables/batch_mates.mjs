@@ -45,7 +45,8 @@ export function render(root, { start, z, x1, still, momentum }) {
   lines[1].setAttribute("stroke-dasharray", "7 4");
   const mates = z[0].map(() => add(now.plot, "circle", { class: "norm dot", r: 3.5 }));
   const stems = [0, 1].map(() => add(now.plot, "line", { class: "line", stroke: "currentColor", "stroke-width": 1 }));
-  const handle = add(now.plot, "circle", { class: "norm line", fill: "var(--pst-color-background, white)", r: 7, style: "cursor: ew-resize; touch-action: none" });
+  const handle = add(now.plot, "circle", { class: "norm line", r: 7,
+    style: "cursor: ew-resize; touch-action: none; pointer-events: all; fill: var(--pst-color-background, transparent)" });
   const example = add(now.plot, "circle", { class: "dot", r: 6 });
   const names = ["x₁", "x₂"].map((name) => add(now.plot, "text", { class: "halo" }, name));
 
@@ -78,7 +79,7 @@ export function render(root, { start, z, x1, still, momentum }) {
 
     if (size === 1) return `A batch of one is its own mean: every normalized value is 0, whatever x₁ is. PyTorch refuses it.`;
     const said = `In the last batch x₁ = ${number(x1, 0)} becomes ${number(values.at(-1))}; by the running statistics it is ` +
-      `${number(normalized(x1, ...seen.at(-1)))}, exactly ${number(normalized(x1, drift, 1))}.`;
+      `${number(normalized(x1, ...seen.at(-1)))}, by the exact mean and variance ${number(normalized(x1, drift, 1))}.`;
     if (size === 2) return `${said} Of two different rows one becomes +1 and the other −1, whatever their values are.`;
     const spread = Math.sqrt(batch_stats(values.slice(0, still))[1]);
     return `${said} In the first ${still} batches its standard deviation is ${number(spread)}: same example, other mates.`;
