@@ -77,8 +77,9 @@ def batch_mates(log_size=2, x2=3.0, drift=0.0):
     right.set(xlabel="batch", ylabel="x₁ normalized")
     return Explorable(
         "batch_mates",
-        {"start": {"log_size": log_size, "x2": x2, "drift": drift}, "z": z, "x1": X1, "still": STILL, "momentum": MOMENTUM},
+        {"start": {"log_size": log_size, "x2": x2, "drift": drift}, "z": z, "x1": X1, "still": STILL,
+         "momentum": MOMENTUM},
         fallback=figure,
-        alt="Left: four values of a batch and what normalization makes of them, on a line whose slope and height depend "
-            "on all four. Right: one and the same value in forty batches; its normalized value scatters widely around "
-            "the dashed lines of the running statistics and of the exact ones.")
+        alt="Left: four values of a batch and what normalization makes of them, on a line whose slope and height "
+            "depend on all four. Right: one and the same value in forty batches; its normalized value scatters widely "
+            "around the dashed lines of the running statistics and of the exact ones.")
