@@ -38,6 +38,17 @@ def qball_cases():
         yield "constrained_minimum", [A.T @ A / 4, w_hat, q, t]
 
 
+def neuron_cases():
+    for _ in range(20):
+        d, p, inverted = int(RANDOM.integers(1, 9)), RANDOM.uniform(0, 0.95), bool(RANDOM.integers(2))
+        x, w, b = RANDOM.standard_normal(d), RANDOM.standard_normal(d), RANDOM.standard_normal()
+        yield "preactivation", [RANDOM.integers(0, 2, d), x, w, b, p, inverted]
+        yield "preactivations", [x, w, b, p, inverted]
+        yield "probabilities", [d, p]
+        yield "moments", [x, w, b, p, inverted]
+        yield "histogram", [4 * RANDOM.standard_normal(50), RANDOM.random(50), -3, 5, 16]
+
+
 def train_circles_cases():
     for x in [*np.linspace(-7, 7, 57), *RANDOM.standard_normal(20), 0.46875, 1e-9]:
         yield "erf", [x]
@@ -91,6 +102,7 @@ def module_page(browser):
     ("cover", "book_utils.explorables._cover", cover_cases),
     ("shrinkage", "book_utils.explorables._shrinkage", shrinkage_cases),
     ("qball", "book_utils.explorables._qball", qball_cases),
+    ("neuron", "book_utils.explorables._neuron", neuron_cases),
     ("train_circles", "book_utils.explorables._train_circles", train_circles_cases),
 ])
 def test_javascript_equals_python(module_page, name, module, cases):
@@ -195,7 +207,7 @@ def test_with_reduced_motion_play_is_a_jump(circles_page):
         assert page.locator(".say").inner_text().startswith(f"After {steps} steps on 32 points")
 
 
-@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage", "qball", "train_circles"])
+@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage", "qball", "neuron", "train_circles"])
 def test_the_fragment_is_complete_and_stable(name):
     bundle = getattr(explorables, name)()._repr_mimebundle_()
     html = bundle["text/html"]
