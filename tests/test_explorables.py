@@ -121,6 +121,27 @@ def test_javascript_equals_python(module_page, name, module, cases):
     assert tested == set(re.findall(r"^export function (\w+)", source, flags=re.M)) - {"render"}
 
 
+def test_an_input_of_the_neuron_is_dropped_by_mouse_and_by_keyboard(browser):
+    page = browser.new_page()
+    page.set_content(explorables.neuron().html)
+    say, first = page.locator(".say"), page.locator(".say").inner_text()
+    assert first.startswith("This mask keeps 5 of the 8 inputs")
+    page.locator("g circle").nth(1).click()
+    dropped = say.inner_text()
+    assert "keeps 4" in dropped and not page.get_by_label("keep input 2").is_checked()
+    page.get_by_label("keep input 2").focus()
+    page.keyboard.press("Space")
+    assert say.inner_text() == first
+    page.get_by_role("button", name="Plain").click()
+    assert "; without a mask z is 4.10" in say.inner_text()
+    page.get_by_role("button", name="Keep all").click()
+    page.get_by_label("drop probability").fill("0")
+    assert say.inner_text().startswith("This mask keeps 8 of the 8 inputs: z = 4.10. At p = 0")
+    page.get_by_role("button", name="Reset").click()
+    assert say.inner_text() == first
+    page.close()
+
+
 def test_erf_is_accurate_to_twelve_digits(module_page):
     x = np.concatenate([np.linspace(-8, 8, 4001), np.geomspace(1e-12, 1, 100)])
     computed = module_page.evaluate(

@@ -47,7 +47,7 @@ def neuron(p=0.5):
 
     x = np.array([1.3, 0.71, 1.9, 1.1, 0.83, 1.7, 0.59, 1.17])
     w = np.array([1.21, -1.13, 0.93, 0.67, -0.61, 0.57, 0.87, -0.47])
-    b, mask = 0.4, np.array([0, 1, 1, 1, 1, 0, 1, 0])
+    b, mask = 0.4, np.array([0, 1, 0, 1, 1, 0, 1, 1])
     z, weights = preactivations(x, w, b, p, True), probabilities(8, p)
     mean, variance = moments(x, w, b, p, True)
 

@@ -39,7 +39,7 @@ export function histogram(z, weights, low, high, bins) {
   return mass;
 }
 
-const LOW = -9, HIGH = 15, BINS = 48, TALL = 0.3;
+const LOW = -9, HIGH = 15, BINS = 48, TALL = 0.15;
 
 export function render(root, { x, w, b, start }) {
   const d = x.length, width = 330, height = 300, at = (j) => 24 + (j * (height - 48)) / (d - 1);
@@ -47,7 +47,7 @@ export function render(root, { x, w, b, start }) {
     xticks: [], yticks: [], xlabel: "", ylabel: "" }).node;
   picture.replaceChildren();
   const chart = panel({ label: "Probability of each value of z over all 256 masks, with mean and standard deviation",
-    x: [LOW, HIGH], y: [0, TALL], xticks: [-5, 0, 5, 10, 15], yticks: [0, 0.1, 0.2, 0.3],
+    x: [LOW, HIGH], y: [0, TALL], xticks: [-5, 0, 5, 10, 15], yticks: [0, 0.05, 0.1, 0.15], height: 320,
     xlabel: "z = wᵀ(m ∘ x) + b", ylabel: "probability" });
 
   let mask = [...start.mask];
@@ -56,13 +56,13 @@ export function render(root, { x, w, b, start }) {
   const inverted = element("input", { type: "checkbox" });
   boxes.forEach((box, j) => box.addEventListener("change", () => { mask[j] = Number(box.checked); view.update(); }));
   inverted.addEventListener("change", () => view.update());
-  const tick = "display:inline-flex;align-items:center;gap:0.25em;min-height:26px;margin-right:0.55em";
+  const tick = "display:inline-flex;align-items:center;gap:0.15em;min-height:26px;margin-right:0.3em";
   const size = "width:16px;height:16px;margin:0;accent-color:var(--dropout)";
   for (const box of [...boxes, inverted]) set(box, { style: size });
   const row = element("div", { role: "group", "aria-label": "inputs that are kept", style: "margin-top:0.2em" },
-    element("span", { style: "margin-right:0.6em" }, "keep"),
+    element("span", { style: "margin-right:0.4em" }, "keep"),
     ...boxes.map((box, j) => element("label", { style: tick }, box, String(j + 1))));
-  const scale = element("label", { style: tick }, inverted, "inverted: divide what is kept by 1 − p");
+  const scale = element("label", { style: tick }, inverted, "inverted: divide by 1 − p");
 
   const inputs = x.map((_, j) => {
     const group = add(picture, "g", { style: "cursor:pointer" });
@@ -76,18 +76,17 @@ export function render(root, { x, w, b, start }) {
   add(picture, "circle", { cx: 256, cy: height / 2, r: 28, fill: "none", stroke: "currentColor", "stroke-width": 2 });
   const result = add(picture, "text", { x: 256, y: height / 2 + 5, "text-anchor": "middle" });
   add(picture, "text", { class: "tick", x: 256, y: height / 2 + 46, "text-anchor": "middle" }, `bias ${number(b, 1)}`);
-  add(picture, "text", { class: "tick", x: 44, y: height - 1, "text-anchor": "middle" }, "");
 
   const band = add(chart.plot, "rect", { class: "dropout band", y: 0, height: chart.h });
   const bars = Array.from({ length: BINS }, (_, i) => add(chart.plot, "rect", { class: "dropout dot",
     x: chart.X(LOW + ((HIGH - LOW) * i) / BINS) + 0.4, width: chart.w / BINS - 0.8 }));
-  const tall = add(chart.plot, "text", { class: "tick halo", "text-anchor": "middle", y: 14 });
+  const tall = add(chart.plot, "text", { class: "tick halo", "text-anchor": "end", y: 14 });
   const full = add(chart.plot, "line", { class: "none line", y1: 0, y2: chart.h, "stroke-width": 2 });
   const mean = add(chart.plot, "line", { class: "line truth", y1: 0, y2: chart.h });
-  const here = add(chart.plot, "path", { class: "dot" });
+  const here = add(chart.plot, "path", { fill: "currentColor", stroke: "currentColor", "stroke-width": 1.5 });
   const names = { full: add(chart.plot, "text", { class: "none halo tick", y: 32 }, "no mask"),
     mean: add(chart.plot, "text", { class: "halo tick", y: 48 }, "mean ± std"),
-    here: add(chart.plot, "text", { class: "halo tick", y: chart.h - 18 }, "this mask") };
+    here: add(chart.plot, "text", { class: "halo tick", y: chart.h * 0.42 }, "this mask") };
   const put = (node, value, side) => set(node, { x: Math.min(chart.w - 4, Math.max(4, chart.X(value))) + 5 * side,
     "text-anchor": side > 0 ? "start" : "end" });
 
@@ -108,13 +107,13 @@ export function render(root, { x, w, b, start }) {
     result.textContent = number(z, 2);
     bars.forEach((bar, i) => set(bar, { y: chart.Y(Math.min(TALL, mass[i])), height: chart.h - chart.Y(Math.min(TALL, mass[i])) }));
     const top = mass.indexOf(Math.max(...mass));
-    set(tall, { x: chart.X(LOW + ((HIGH - LOW) * (top + 0.5)) / BINS) });
+    set(tall, { x: chart.X(LOW + ((HIGH - LOW) * top) / BINS) - 3 });
     tall.textContent = mass[top] > TALL ? number(mass[top], 2) : "";
     set(band, { x: chart.X(mu - std), width: Math.max(0, chart.X(mu + std) - chart.X(mu - std)) });
     set(mean, { x1: chart.X(mu), x2: chart.X(mu) });
     set(full, { x1: chart.X(clean), x2: chart.X(clean) });
     const spot = Math.min(chart.w - 4, Math.max(4, chart.X(z)));
-    set(here, { d: `M${spot} ${chart.h - 12}l6 12h-12z` });
+    set(here, { d: `M${spot} ${chart.h * 0.42 - 12}V${chart.h - 12}l6 12h-12l6 -12` });
     put(names.full, clean, 1);
     put(names.mean, mu, on ? 1 : -1);
     put(names.here, z, z > mu ? 1 : -1);
