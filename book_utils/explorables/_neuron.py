@@ -71,5 +71,5 @@ def neuron(p=0.5):
     return Explorable(
         "neuron", {"x": x, "w": w, "b": b, "start": {"p": p, "mask": mask}}, fallback=figure,
         alt="Left: a neuron with eight inputs, three of them dropped, and the value z that it computes. Right: the "
-            "distribution of z over all 256 masks, its mean (where z lies without a mask) and one standard deviation to "
-            "each side, and a mark where this mask falls.")
+            "distribution of z over all 256 masks, its mean (where z lies without a mask) and one standard deviation "
+            "to each side, and a mark where this mask falls.")
