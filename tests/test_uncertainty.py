@@ -31,7 +31,7 @@ def test_passes_that_agree_leave_noise_alone():
 @pytest.mark.parametrize("probs, message", [
     (np.ones((2, 3)) / 3, r"\(T, n, C\).*not \(2, 3\)"),
     (np.ones((0, 2, 3)), "none empty"),
-    (np.ones((2, 2, 3)), "between 3 and 3; apply a softmax"),
+    (np.ones((2, 2, 3)), "between 3 and 3; apply softmax"),
     (np.tile([-0.5, 1.5], (2, 2, 1)), "from -0.5"),
     (np.full((2, 2, 2), np.nan), r"probs\[0, 0, 0\] is nan"),
 ])
