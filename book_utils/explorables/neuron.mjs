@@ -66,10 +66,10 @@ export function render(root, { x, w, b, start }) {
 
   const inputs = x.map((_, j) => {
     const group = add(picture, "g", { style: "cursor:pointer" });
-    const line = add(group, "line", { x1: 62, y1: at(j), x2: 228, y2: height / 2, stroke: "currentColor" });
-    const disc = add(group, "circle", { cx: 44, cy: at(j), r: 13, stroke: "currentColor", "stroke-width": 1.5 });
-    add(group, "text", { x: 44, y: at(j) + 4, "text-anchor": "middle", style: "pointer-events:none" }, String(j + 1));
-    const value = add(group, "text", { class: "halo tick", x: 66, y: at(j) - 3 });
+    const line = add(group, "line", { x1: 89, y1: at(j), x2: 228, y2: height / 2, stroke: "currentColor" });
+    const disc = add(group, "circle", { cx: 72, cy: at(j), r: 13, stroke: "currentColor", "stroke-width": 1.5 });
+    add(group, "text", { x: 72, y: at(j) + 4, "text-anchor": "middle", style: "pointer-events:none" }, String(j + 1));
+    const value = add(group, "text", { class: "tick", x: 54, y: at(j) + 4, "text-anchor": "end" });
     group.addEventListener("click", () => { mask[j] = 1 - mask[j]; view.update(); });
     return { group, line, disc, value };
   });
