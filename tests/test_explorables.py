@@ -54,6 +54,20 @@ def train_circles_cases():
         yield "histogram", [theta, -1.25, 1.25, 5]
 
 
+def jensen_cases():
+    for z in [*np.linspace(-9, 9, 73), *RANDOM.standard_normal(20), 1e-9]:
+        yield "normal_cdf", [z]
+    for _ in range(12):
+        p, mean, a = RANDOM.uniform(0, 0.8), RANDOM.uniform(-3, 3), RANDOM.standard_normal(int(RANDOM.integers(1, 9)))
+        yield "deviations", [a, p]
+        for name in ("square", "relu", "gelu", "sigmoid", "tanh"):
+            atoms = np.column_stack([RANDOM.standard_normal(30), RANDOM.dirichlet(np.ones(30))])
+            yield "activation", [name, 5 * RANDOM.standard_normal()]
+            yield "curvature", [name, 3 * RANDOM.standard_normal()]
+            yield "average", [name, atoms, mean]
+        yield "histogram", [*atoms.T, -2, RANDOM.uniform(0, 2), int(RANDOM.integers(1, 40))]
+
+
 def linear_cases():
     for _ in range(20):
         n, d = RANDOM.integers(2, 20), RANDOM.integers(1, 10)
@@ -92,6 +106,7 @@ def module_page(browser):
     ("shrinkage", "book_utils.explorables._shrinkage", shrinkage_cases),
     ("qball", "book_utils.explorables._qball", qball_cases),
     ("train_circles", "book_utils.explorables._train_circles", train_circles_cases),
+    ("jensen", "book_utils.explorables._jensen", jensen_cases),
 ])
 def test_javascript_equals_python(module_page, name, module, cases):
     python = importlib.import_module(module)
@@ -195,7 +210,7 @@ def test_with_reduced_motion_play_is_a_jump(circles_page):
         assert page.locator(".say").inner_text().startswith(f"After {steps} steps on 32 points")
 
 
-@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage", "qball", "train_circles"])
+@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage", "qball", "train_circles", "jensen"])
 def test_the_fragment_is_complete_and_stable(name):
     bundle = getattr(explorables, name)()._repr_mimebundle_()
     html = bundle["text/html"]
