@@ -252,6 +252,39 @@ def test_the_lasso_and_ridge_touch_their_balls_where_the_q_ball_says():
             assert q == 2 or np.array_equal(found == 0, w == 0)
 
 
+def test_the_gap_that_jensen_says_is_the_gap_over_all_masks(browser):
+    """Every curve, both sets of inputs: the live sentence against `book_utils.dropout`, moved by the keyboard alone."""
+    from book_utils.dropout import jensen_gap
+    from book_utils.explorables import _jensen as python
+
+    labels = {"square": "z²", "relu": "ReLU", "gelu": "GELU", "sigmoid": "sigmoid", "tanh": "tanh"}
+    page = browser.new_page()
+    page.set_content(explorables.jensen().html)
+    say, first = page.locator(".say"), page.locator(".say").inner_text()
+    state = {"mean": 0.0, "p": 0.5}
+    for a in (python.EVEN, python.DOMINANT):
+        for name, label in labels.items():
+            page.get_by_role("button", name=label, exact=True).focus()
+            page.keyboard.press("Enter")
+            assert page.get_by_role("button", name=label, exact=True).get_attribute("aria-pressed") == "true"
+            for control, key, step in (("mean", "ArrowRight", 0.05), ("p", "ArrowLeft", -0.05)):
+                page.locator(f"input[name={control}]").press(key)
+                state[control] += step
+            gap = jensen_gap(lambda z, name=name: python.activation(name, z), a, np.ones(8), state["p"],
+                             state["mean"] - a.sum())
+            if abs(gap) > 0.006:
+                assert f"Gap {gap:+.2f}".replace("-", "−") in say.inner_text()
+        page.get_by_role("button", name="One input dominates").press("Enter")
+        for control in state:  # back to where the second set of inputs starts
+            page.locator(f"input[name={control}]").press("ArrowRight")
+            state[control] += 0.05
+    page.get_by_role("button", name="Reset").click()
+    assert say.inner_text() == first
+    page.locator("input[name=p]").press("Home")
+    assert "Nothing is dropped" in say.inner_text()
+    page.close()
+
+
 def test_two_versions_get_two_names(monkeypatch):
     before = explorables.collinear().html
     monkeypatch.setattr(_element, "SCRIPT", _element.SCRIPT + "// changed")
