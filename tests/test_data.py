@@ -67,12 +67,12 @@ def test_flipping_turns_that_share_of_the_training_labels_and_nothing_else():
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"n": 3}, "at least 4.*not 3"),
+    ({"n": 3}, "between 4 and.*not 3"),
     ({"noise": -0.1}, "noise must be.*not -0.1"),
     ({"noise": np.nan}, "not nan"),
-    ({"test_size": 1.0}, "test_size must lie between 0 and 1.*not 1.0"),
+    ({"test_size": 1.0}, "test_size must be a share between 0 and 1.*not 1.0"),
     ({"n": 10, "test_size": 0.1}, "two of 10 points"),
-    ({"flip": 1.5}, "flip must lie between 0 and 1, not 1.5"),
+    ({"flip": 1.5}, "flip must be a share between 0 and 1, not 1.5"),
 ])
 def test_circles_that_cannot_be_drawn_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
