@@ -84,7 +84,8 @@ def jensen(name="relu", p=0.5, mean=0.0):
     left.plot([mean, mean], [plain, high], color="black", lw=3)
     up = 1 if high >= plain else -1
     for text, level, shift, color in (("E φ(z)", high, up, "dropout"), ("φ(E z)", plain, -up, "none")):
-        left.annotate(text, (-4.8, level), xytext=(0, 8 * shift), textcoords="offset points", va="center", color=COLORS[color])
+        left.annotate(text, (-4.8, level), xytext=(0, 8 * shift), textcoords="offset points", va="center",
+                      color=COLORS[color])
     left.set(xlim=(side, 5), ylim=(base, y.max()), xlabel="pre-activation z", ylabel="output φ(z)",
              xticks=[-4, -2, 0, 2, 4], yticks=np.unique([0, *np.linspace(y.min(), y.max(), 3).round(2)]))
     left.grid(False)
