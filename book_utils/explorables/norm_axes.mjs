@@ -21,6 +21,13 @@ export function normalize(x, ids, center, eps) {
 
 const WIDTH = 35, HEIGHT = 27, GAP = 18, TOP = 38;
 
+/** Change of a cell only what differs: most of them stay as they are. */
+function paint(part, shade, chosen, label) {
+  if (part.shade !== shade) set(part.fill, { opacity: part.shade = shade });
+  if (part.chosen !== chosen) set(part.hit, { "stroke-width": (part.chosen = chosen) ? 2.5 : 0 });
+  if (part.label !== label) part.text.textContent = part.label = label;
+}
+
 function cells({ title, label, N, C, P }, onPick) {
   const across = 2, w = across * (P * WIDTH + GAP) - GAP, down = Math.ceil(N / across);
   const node = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -41,7 +48,7 @@ function cells({ title, label, N, C, P }, onPick) {
           hit.style.cursor = "pointer";
           hit.addEventListener("click", () => onPick(i));
         }
-        parts.push({ fill, text, hit });
+        parts.push({ fill, text, hit, shade: null, chosen: null, label: null });
       }
   }
   add(node, "text", { class: "tick", transform: `translate(-7 ${TOP + (C * HEIGHT) / 2}) rotate(-90)`, "text-anchor": "middle" }, "channels");
@@ -66,16 +73,9 @@ export function render(root, { x: base, shape: [N, C, P], G, eps, start, cell: f
     const before = normalize(base, ids, center, eps), now = base.map((v, j) => (j === i ? value : v));
     const change = normalize(now, ids, center, eps).map((v, j) => v - before[j]);
     const moved = change.map((v) => Math.abs(v) > 1e-9), largest = Math.max(1e-9, ...change.map(Math.abs));
-    input.parts.forEach(({ fill, text, hit }, j) => {
-      set(fill, { opacity: ids[j] === ids[i] ? 0.3 : 0 });
-      set(hit, { "stroke-width": j === i ? 2.5 : 0 });
-      text.textContent = number(now[j], 1);
-    });
-    output.parts.forEach(({ fill, text, hit }, j) => {
-      set(fill, { opacity: moved[j] ? 0.1 + 0.3 * Math.abs(change[j]) / largest : 0 });
-      set(hit, { "stroke-width": j === i ? 2.5 : 0 });
-      text.textContent = moved[j] ? signed(change[j], 1) : "·";
-    });
+    input.parts.forEach((part, j) => paint(part, ids[j] === ids[i] ? 0.3 : 0, j === i, number(now[j], 1)));
+    output.parts.forEach((part, j) => paint(part, moved[j] ? 0.1 + 0.3 * Math.abs(change[j]) / largest : 0, j === i,
+      moved[j] ? signed(change[j], 1) : "·"));
     for (const { key, node } of settings) {
       node.setAttribute("aria-pressed", key === kind);
       node.style.fontWeight = key === kind ? 700 : "";
