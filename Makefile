@@ -3,10 +3,10 @@ CHAPTER ?=
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: help book test lab execute serve repository clean python
+.PHONY: help book test test-portability lab execute serve repository clean python
 
 help:           ## say what can be made
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
 book: .venv/book ## build the HTML book; needs no torch
 	@$(BIN)/jupyter-book build -W -n --keep-going --quiet .
@@ -19,6 +19,9 @@ test: .venv/test ## run every check
 	$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest --doctest-modules book_utils tests
 	$(BIN)/python tools/compare.py
+
+test-portability: .venv/test ## compare all chapters under other thread counts and instruction sets
+	$(BIN)/python tools/portability.py
 
 lab: .venv/test ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab chapters

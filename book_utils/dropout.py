@@ -6,7 +6,16 @@
 
 import numpy as np
 
-from book_utils._checks import checked, checked_finite, checked_p
+from book_utils._checks import (
+    checked,
+    checked_count,
+    checked_factors,
+    checked_finite,
+    checked_flag,
+    checked_p,
+    real_array,
+    shown,
+)
 from book_utils.linear import ridge
 
 
@@ -44,12 +53,12 @@ def dropout(x, p, *, rng, inverted=True):
     >>> dropout([1, 1, 1, 1], 0.5, rng=np.random.default_rng(0))
     array([2., 0., 0., 0.])
     """
-    (x,) = checked_finite(x=x)
+    (x,) = checked_factors(x=x)
     p = checked_p(p)
     if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng must be a numpy.random.Generator such as np.random.default_rng(0), not {rng!r}.")
-    mask = rng.random(x.shape) >= p
-    return np.where(mask, x / (1 - p) if inverted else x, 0.0)
+        raise ValueError(f"rng must be a numpy.random.Generator such as np.random.default_rng(0), not {shown(rng)}.")
+    scale = 1 - p if checked_flag("inverted", inverted) else 1
+    return np.where(rng.random(x.shape) >= p, x / scale, 0.0)
 
 
 def preactivation_moments(x, w, p, b=0.0, *, inverted=True):
@@ -89,7 +98,7 @@ def preactivation_moments(x, w, p, b=0.0, *, inverted=True):
     >>> float(mean), float(var)
     (5.0, 13.0)
     """
-    x, w, b = checked_finite(x=x, w=w, b=b)
+    x, w, b = checked_factors(x=x, w=w, b=b)
     p = checked_p(p)
     if x.ndim not in (1, 2) or w.shape != x.shape[-1:] or 0 in x.shape:
         raise ValueError(f"x must have shape (d,) or (n, d) and w (d,), neither of them empty, not {x.shape} and "
@@ -97,7 +106,7 @@ def preactivation_moments(x, w, p, b=0.0, *, inverted=True):
     if b.ndim:
         raise ValueError(f"b must be one number, not an array of shape {b.shape}.")
     signal, power = x @ w, x**2 @ w**2
-    if inverted:
+    if checked_flag("inverted", inverted):
         return signal + b, p / (1 - p) * power
     return (1 - p) * signal + b, p * (1 - p) * power
 
@@ -132,8 +141,7 @@ def enumerate_masks(d, p):
     >>> probabilities
     array([0.0625, 0.1875, 0.1875, 0.5625])
     """
-    if not (np.ndim(d) == 0 and isinstance(d, (int, np.integer)) and d >= 1):
-        raise ValueError(f"d must be a whole number of inputs, at least 1, not {d!r}.")
+    d = checked_count("d", d, 1)
     if d > 20:
         raise ValueError(f"d = {d} has 2^{d} masks of {d} entries, too many to list; beyond d = 20 (a million masks, "
                          "20 MB) draw masks at random.")
@@ -179,14 +187,20 @@ def jensen_gap(phi, x, w, p, b=0.0):
     >>> round(jensen_gap(np.square, [1, 2], [3, 1], 0.5), 12)
     13.0
     """
-    x, w = checked_finite(x=x, w=w)
+    x, w = checked_factors(x=x, w=w)
     if x.ndim != 1:
         raise ValueError(f"x must have shape (d,), one input, not {x.shape}.")
     mean, _ = preactivation_moments(x, w, p, b)
     masks, probabilities = enumerate_masks(len(x), p)
     z = masks @ (w * x) / (1 - p) + b
     z = np.append(z, mean)
-    value = np.asarray(phi(z), dtype=float)
+    if not callable(phi):
+        raise ValueError(f"phi must be a function of an array, such as np.tanh, not {shown(phi)}.")
+    try:
+        value = real_array("phi(z)", phi(z))
+    except Exception as error:
+        raise ValueError("phi must turn a NumPy array into one of the same shape; it raised "
+                         f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
     if value.shape != z.shape:
         raise ValueError(f"phi must return an array of its argument's shape {z.shape}, not {value.shape}.")
     if not np.isfinite(value).all():
@@ -309,20 +323,18 @@ def dropout_ridge(X, y, p):
     return np.where(norms > 0, w, 0.0)
 
 
-def _checked_votes(votes, y=None):
-    """Votes (T, n) and labels (n,) or None, or a ValueError."""
+def _check_two_values(*arrays):
+    values = np.unique(np.concatenate([array.ravel() for array in arrays]))
+    if not (np.isin(values, (0, 1)).all() or np.isin(values, (-1, 1)).all()):
+        raise ValueError(f"Votes and labels must all be 0 or 1, or all -1 or 1, not {values[:5].tolist()}.")
+
+
+def _checked_votes(votes):
     (votes,) = checked_finite(votes=votes)
     if votes.ndim not in (1, 2) or len(votes) < 2 or 0 in votes.shape:
         raise ValueError(f"votes must have shape (T,) or (T, n), voters first, with T >= 2 voters, not {votes.shape}.")
-    values = votes
-    if y is not None:
-        (y,) = checked_finite(y=y)
-        if y.shape != votes.shape[1:]:
-            raise ValueError(f"y must have shape {votes.shape[1:]}, one label for each column of votes, not {y.shape}.")
-        values = np.concatenate([votes.ravel(), y.ravel()])
-    if not (np.isin(values, (0, 1)).all() or np.isin(values, (-1, 1)).all()):
-        raise ValueError(f"votes and labels must all be 0 or 1, or all -1 or 1, not {np.unique(values)[:5].tolist()}.")
-    return votes, y
+    _check_two_values(votes)
+    return votes
 
 
 def disagreement(votes):
@@ -348,7 +360,7 @@ def disagreement(votes):
     >>> disagreement([0, 1, 1, 1])
     0.5
     """
-    votes, _ = _checked_votes(votes)
+    votes = _checked_votes(votes)
     n_voters, yes = len(votes), (votes == 1).sum(axis=0)
     # Each pair that differs has one voter on each side.
     return float(np.mean(yes * (n_voters - yes) / (n_voters * (n_voters - 1) / 2)))
@@ -384,6 +396,9 @@ def ensemble_gain(votes, y):
     >>> ensemble_gain([0, 1, 1, 1], 1)
     0.1875
     """
-    votes, y = _checked_votes(votes, y)
+    votes, (y,) = _checked_votes(votes), checked_finite(y=y)
+    if y.shape != votes.shape[1:]:
+        raise ValueError(f"y must have shape {votes.shape[1:]}, one label for each column of votes, not {y.shape}.")
+    _check_two_values(votes, y)
     individual = ((votes - y) ** 2).mean()
     return float(individual - ((votes.mean(axis=0) - y) ** 2).mean())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from book_utils._checks import checked, checked_lam, checked_lams
+from book_utils._checks import checked, checked_finite, checked_flag, checked_lam, checked_lams, real_array
 from book_utils._descent import CoordinateDescent
 
 
@@ -154,7 +154,7 @@ def ridge_path(X, y, lams, *, centered=False):
     lams, n = checked_lams(lams), len(X)
     if n < 2:
         raise ValueError("Leaving one out needs at least two rows, not 1.")
-    if centered and not (_is_centered(X) and _is_centered(y)):
+    if checked_flag("centered", centered) and not (_is_centered(X) and _is_centered(y)):
         raise ValueError("centered=True, but the means of X and y are not zero: subtract them first.")
     U, s, Vt = _svd(X)
     filters = s**2 / (s**2 + n * lams[:, None])  # (k, r)
@@ -197,7 +197,7 @@ def soft_threshold(z, t):
     Raises
     ------
     ValueError
-        If t is negative or nan anywhere.
+        If a value of z is not finite, t is negative or nan anywhere, or their shapes do not fit.
 
     Notes
     -----
@@ -208,9 +208,14 @@ def soft_threshold(z, t):
     >>> soft_threshold([-3, -0.5, 0.5, 3], 1)
     array([-2.,  0.,  0.,  2.])
     """
-    z, t = np.asarray(z, dtype=float), np.asarray(t, dtype=float)
+    (z,), t = checked_finite(z=z), real_array("t", t)
     if not (t >= 0).all():
         raise ValueError(f"t must be at least 0, not {t[~(t >= 0)].flat[0]}.")
+    try:
+        np.broadcast_shapes(z.shape, t.shape)
+    except ValueError:
+        raise ValueError(f"t of shape {t.shape} does not fit z of shape {z.shape}: pass one number, or one for each "
+                         "entry of z.") from None
     return z - np.clip(z, -t, t)  # not sign(z) * max(...), which makes zeros negative
 
 

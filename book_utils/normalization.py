@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from book_utils._checks import checked_p
+from book_utils._checks import checked_count, checked_factors, checked_flag, checked_number, checked_p, shown
 
 
 def _check_input(x):
     if not torch.is_tensor(x) or not x.is_floating_point():
         found = x.dtype if torch.is_tensor(x) else type(x).__name__
-        raise ValueError(f"x must be a tensor of floating-point numbers, not {found}; convert it with x.float().")
+        raise ValueError(f"x must be a tensor of floating-point numbers, not {found}; torch.as_tensor(x).float() makes "
+                         "it one.")
     if 0 in x.shape or not x.ndim:
         raise ValueError(f"x must have at least one value to normalize, not shape {tuple(x.shape)}.")
     if not x.isfinite().all():
@@ -22,15 +23,17 @@ def _check_input(x):
 
 def _check_parameters(x, eps, **parameters):
     for name, value in parameters.items():
-        if value is not None and tuple(value.shape) != x.shape[-1:]:
-            raise ValueError(f"{name} must have shape {tuple(x.shape[-1:])}, one value a feature, not "
-                             f"{tuple(value.shape)}; None switches it off.")
+        if value is None:
+            continue
+        if not torch.is_tensor(value) or value.shape != x.shape[-1:] or not value.isfinite().all():
+            raise ValueError(f"{name} must be a tensor of shape {tuple(x.shape[-1:])}, one finite value a feature, or "
+                             f"None to leave it out, not {shown(value)}.")
     _check_eps(eps)
 
 
 def _check_eps(eps):
-    if not 0 < eps < float("inf"):
-        raise ValueError(f"eps must be a small positive number, not {eps}: without it a constant feature is 0 / 0.")
+    checked_number("eps", eps, "a small positive number (without it a constant feature is 0 / 0)",
+                   lambda v: 0 < v < np.inf)
 
 
 def _check_batch(x):
@@ -200,13 +203,13 @@ class BatchNorm1d(nn.Module):
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, *, affine=True):
         super().__init__()
-        if not (isinstance(num_features, int) and num_features >= 1):
-            raise ValueError(f"num_features must be a whole number, at least 1, not {num_features!r}.")
+        num_features = checked_count("num_features", num_features, 1, 10**8)
         _check_eps(eps)
-        if momentum is not None and not 0 <= momentum <= 1:
-            raise ValueError(f"momentum must be the weight of the new batch, from 0 to 1, or None, not {momentum}.")
+        if momentum is not None:
+            momentum = checked_number("momentum", momentum, "the weight of the new batch, from 0 to 1, or None",
+                                      lambda v: 0 <= v <= 1)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
+        self.weight = nn.Parameter(torch.ones(num_features)) if checked_flag("affine", affine) else None
         self.bias = nn.Parameter(torch.zeros(num_features)) if affine else None
         self.register_buffer("running_mean", torch.zeros(num_features))
         self.register_buffer("running_var", torch.ones(num_features))
@@ -261,8 +264,8 @@ def variance_shift(p, mean=0.0, var=1.0):
     0.7
     """
     p = checked_p(p)
-    mean, var = np.asarray(mean, dtype=float), np.asarray(var, dtype=float)
-    if not (np.isfinite(mean).all() and np.isfinite(var).all() and (var > 0).all()):
-        raise ValueError(f"mean must be finite and var finite and positive, not {mean} and {var}.")
+    mean, var = checked_factors(mean=mean, var=var)
+    if not (var > 0).all():
+        raise ValueError(f"var must be positive, not {var.min():g}.")
     # E (x m / (1 - p))² = (var + mean²) / (1 - p)
     return var / ((var + mean**2) / (1 - p) - mean**2)

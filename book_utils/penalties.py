@@ -9,6 +9,8 @@ import math
 import torch
 from torch import nn
 
+from book_utils._checks import checked_number
+
 _NORMALIZATIONS = ("BatchNorm", "InstanceNorm", "LayerNorm", "GroupNorm", "RMSNorm")
 
 
@@ -116,7 +118,7 @@ def soft_threshold_(model, t):
     >>> layer.weight.tolist()
     [[0.0, -1.0]]
     """
-    if not 0 <= t < math.inf:
-        raise ValueError(f"t must be a finite number that is at least 0, not {t}.")
+    t = checked_number("t", t, "a finite number that is at least 0", lambda v: 0 <= v < math.inf)
     for w in _weights(model):
-        w.copy_(w - w.clamp(-t, t))  # sign(w) max(|w| - t, 0)
+        bound = min(t, torch.finfo(w.dtype).max)
+        w.copy_(w - w.clamp(-bound, bound))  # sign(w) max(|w| - t, 0)

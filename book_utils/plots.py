@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from book_utils._checks import checked_finite, shown
+
 
 def plot_band(x, runs, *, color, label=None, ax=None, **line):
     """The median of many runs as a line and their 10 % to 90 % range as a band.
@@ -24,10 +26,14 @@ def plot_band(x, runs, *, color, label=None, ax=None, **line):
     matplotlib Axes
     """
     import matplotlib.pyplot as plt
+    from matplotlib.colors import is_color_like
 
-    runs = np.asarray(runs)
-    if runs.ndim != 2 or runs.shape[1] != len(x):
-        raise ValueError(f"runs must have shape (seeds, {len(x)}), one row for each run, not {runs.shape}.")
+    x, runs = checked_finite(x=x, runs=runs)
+    if x.ndim != 1 or runs.ndim != 2 or runs.shape[1] != len(x) or 0 in runs.shape:
+        raise ValueError(f"x must have shape (k,) and runs (seeds, k), one row for each run, not {x.shape} and "
+                         f"{runs.shape}.")
+    if not is_color_like(color):
+        raise ValueError(f"color must be one that matplotlib knows, not {shown(color)}.")
     ax = plt.gca() if ax is None else ax
     low, middle, high = np.quantile(runs, [0.1, 0.5, 0.9], axis=0)
     ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)

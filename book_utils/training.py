@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from book_utils._checks import checked_count, shown
+
 _LOGIT_LOSSES = (nn.BCEWithLogitsLoss, F.binary_cross_entropy_with_logits)
 _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss, F.cross_entropy, F.nll_loss)
 
@@ -82,12 +84,18 @@ def _tensors(model, split, loss_fn):
     return pairs
 
 
-def _check(model, optimizer, loss_fn, **counts):
-    for name, value in counts.items():
-        if value is not None and (value != int(value) or value < 1):
-            raise ValueError(f"{name} must be a whole number that is at least 1, not {value}.")
+def _check(model, split, optimizer, loss_fn):
+    if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
+        raise ValueError(f"model must be a torch.nn.Module with parameters to train, not {shown(model)}.")
+    if not all(hasattr(split, name) for name in ("X_train", "y_train", "X_test", "y_test")):
+        raise ValueError(f"split must be a book_utils.data.Split of training and test rows, not {shown(split)}.")
+    if not callable(loss_fn):
+        raise ValueError("loss_fn must be a function of output and targets, such as nn.MSELoss(), not "
+                         f"{shown(loss_fn)}.")
     if getattr(loss_fn, "reduction", "mean") != "mean":
         raise ValueError(f'loss_fn must average over rows (reduction="mean"), not reduction="{loss_fn.reduction}".')
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ValueError(f"optimizer must be a torch.optim.Optimizer over model.parameters(), not {shown(optimizer)}.")
     owned = {id(p) for p in model.parameters()}
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not owned & held:
@@ -108,10 +116,21 @@ def _flags_kept(model):
 @torch.no_grad()
 def _check_output(model, X, y, loss_fn):
     model.eval()
-    out = model(X)
+    try:
+        out = model(X)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"The model cannot take rows of shape {tuple(X.shape[1:])} ({reason}): match its first layer "
+                         "to the columns of X_train.") from None
     if not _is(loss_fn, _CLASS_LOSSES) and out.shape != y.shape:
         raise ValueError(f"The model's output has shape {tuple(out.shape)} and the targets {tuple(y.shape)}: make them "
                          "the same, or the loss compares every row with every other.")
+    try:
+        loss_fn(out, y)
+    except (TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"loss_fn must turn output {tuple(out.shape)} and targets {tuple(y.shape)} into a mean loss; "
+                         f"it raised {type(error).__name__}: {reason}") from error
 
 
 def fit(model, split, *, loss_fn, optimizer, num_epochs, batch_size=32, penalty=None, after_step=None, patience=None,
@@ -162,7 +181,10 @@ def fit(model, split, *, loss_fn, optimizer, num_epochs, batch_size=32, penalty=
     >>> len(history.test_loss), model.training
     (3, True)
     """
-    _check(model, optimizer, loss_fn, num_epochs=num_epochs, batch_size=batch_size, patience=patience)
+    _check(model, split, optimizer, loss_fn)
+    num_epochs, batch_size = checked_count("num_epochs", num_epochs, 1), checked_count("batch_size", batch_size, 1)
+    patience = None if patience is None else checked_count("patience", patience, 1)
+    seed = checked_count("seed", seed, 0, 2**63 - 1)
     train, test = _tensors(model, split, loss_fn)
     history, best, generator = History(), None, torch.Generator().manual_seed(seed)
     with _flags_kept(model):

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 URL = "https://github.com/ada/penalties"
 # What Colab has, and older than what the stored outputs were made with: so this tests the lower bounds, too.
 COLAB = ["numpy==2.0.2", "scipy==1.16.3", "matplotlib==3.10.0", "scikit-learn==1.6.1", "tqdm==4.67.1",
-         "ipywidgets==7.7.1", "ipykernel"]
+         "mlxtend==0.23.4", "ipywidgets==7.7.1", "ipykernel"]
 STARTUP = 'import sys, types\nsys.modules["google.colab"] = types.ModuleType("google.colab")\n'
 
 

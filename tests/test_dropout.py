@@ -173,11 +173,11 @@ rng = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("call, message", [
-    (lambda: dropout(ok, 1, rng=rng), "0 <= p < 1, not 1"),
-    (lambda: dropout(ok, -0.1, rng=rng), "0 <= p < 1, not -0.1"),
+    (lambda: dropout(ok, 1, rng=rng), "0 <= p < 1 .*, not 1"),
+    (lambda: dropout(ok, -0.1, rng=rng), "0 <= p < 1 .*, not -0.1"),
     (lambda: dropout(ok, np.nan, rng=rng), "not nan"),
-    (lambda: dropout(ok, [0.5], rng=rng), r"not \[0.5\]"),
-    (lambda: dropout(ok, "0.5", rng=rng), "not 0.5"),
+    (lambda: dropout(ok, [0.5], rng=rng), "not \\[0.5\\]"),
+    (lambda: dropout(ok, "0.5", rng=rng), "not '0.5'"),
     (lambda: dropout(ok, 0.5, rng=7), "default_rng.*not 7"),
     (lambda: dropout([1, np.inf], 0.5, rng=rng), r"x\[1\] is inf"),
     (lambda: preactivation_moments(ok, np.ones(2), 0.5), r"\(3,\) and \(2,\)"),

@@ -18,5 +18,5 @@ def test_a_band_is_the_median_and_the_middle_eighty_percent():
 
 
 def test_runs_must_fit_the_positions():
-    with pytest.raises(ValueError, match=r"\(seeds, 3\).*not \(4, 2\)"):
+    with pytest.raises(ValueError, match=r"\(seeds, k\).*not \(3,\) and \(4, 2\)"):
         plot_band(np.arange(3), np.zeros((4, 2)), color="black")

@@ -15,9 +15,10 @@ NBVAL = [
 ]
 
 
-def main(paths):
+def main(arguments, changes=None):
+    """Compare the notebooks among the arguments (the rest are for pytest), in an environment with `changes`."""
     with kernel_environment() as environment:
-        return subprocess.run([sys.executable, *NBVAL, *paths], env=environment).returncode
+        return subprocess.run([sys.executable, *NBVAL, *arguments], env=environment | (changes or {})).returncode
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def train_circles(lam2=1e-3, lam1=0.0):
             left.plot([x1, x2], [y1, y2], color=color, lw=2)
         right.stairs(histogram(theta, edges[0], edges[-1], 29), edges, color=color, lw=2, label=name)
     left.set(xlim=(-1.4, 1.4), ylim=(-1.26, 1.26), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
-    right.set(xlabel="weight", ylabel="how many of 48")
+    right.set(xlabel="weight", ylabel="how many of 48", ylim=(0, 48), yticks=[0, 24, 48])
     right.legend(loc="upper right")
     return Explorable(
         "train_circles", {"start": {"lam2": lam2, "lam1": lam1}, "few": few, "many": many}, fallback=figure,

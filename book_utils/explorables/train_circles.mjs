@@ -184,7 +184,7 @@ export function render(root, { few, many, start }) {
   const course = panel({ label: "Training and test loss of both networks against the steps of Adam", height: 160,
     x: [0, STEPS], y: [0, LOSS], xticks: [0, 100, 200, 300, 400], yticks: [0, 0.5, 1], xlabel: "steps of Adam", ylabel: "loss" });
   const weights = panel({ label: "Histograms of the 48 weights of both networks", height: 160,
-    x: [LOW, HIGH], y: [0, 20], xticks: [-6, -3, 0, 3, 6], yticks: [0, 10, 20], xlabel: "weight", ylabel: "how many" });
+    x: [LOW, HIGH], y: [0, 48], xticks: [-6, -3, 0, 3, 6], yticks: [0, 24, 48], xlabel: "weight", ylabel: "how many of 48" });
   const points = add(plane.plot, "g");
   const parts = ["none", "l2"].map((color) => ({
     line: add(plane.plot, "path", { class: `${color} line` }),

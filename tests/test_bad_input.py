@@ -1,0 +1,143 @@
+"""What every public function does with what it should not be given.
+
+Each public name of the package has valid arguments below. One of them at a time is replaced by something wrong, or
+merely odd. The call must then return finite numbers, or refuse with a ValueError of one line; it must never change
+what it was given.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import book_utils
+from book_utils.data import Split
+
+RNG = np.random.default_rng(0)
+X, y, w = RNG.standard_normal((6, 3)), RNG.standard_normal(6), RNG.standard_normal(3)
+ROWS = torch.tensor(X)
+VOTES = RNG.integers(0, 2, (4, 6))
+SPLIT = Split(X, y, X[:4], y[:4])
+
+
+def fit_arguments():
+    model = nn.Linear(3, 1)
+    return {"model": model, "split": SPLIT, "loss_fn": nn.MSELoss(), "num_epochs": 2, "batch_size": 4, "seed": 0,
+            "patience": 1, "optimizer": torch.optim.SGD(model.parameters(), lr=0.01)}
+
+
+# Valid arguments of every public function, made anew for each call.
+ARGUMENTS = {
+    "data.circles": lambda: {"n": 40, "noise": 0.1, "test_size": 0.3, "flip": 0.1, "seed": 1},
+    "data.diabetes": lambda: {"n_train": 300, "seed": 1},
+    "data.mnist5k": lambda: {"n_train": 300, "seed": 1},
+    "linear.lasso": lambda: {"X": X, "y": y, "lam": 0.1},
+    "linear.lasso_path": lambda: {"X": X, "y": y, "lams": [0.1, 0.2]},
+    "linear.lstsq": lambda: {"X": X, "y": y},
+    "linear.ridge": lambda: {"X": X, "y": y, "lam": 0.1},
+    "linear.ridge_path": lambda: {"X": X, "y": y, "lams": [0.1, 0.2], "centered": False},
+    "linear.soft_threshold": lambda: {"z": w, "t": 0.1},
+    "penalties.l1_penalty": lambda: {"model": nn.Linear(3, 1)},
+    "penalties.l2_penalty": lambda: {"model": nn.Linear(3, 1)},
+    "penalties.soft_threshold_": lambda: {"model": nn.Linear(3, 1), "t": 0.1},
+    "dropout.disagreement": lambda: {"votes": VOTES},
+    "dropout.dropout": lambda: {"x": X, "p": 0.3, "rng": np.random.default_rng(0), "inverted": True},
+    "dropout.dropout_ridge": lambda: {"X": X, "y": y, "p": 0.3},
+    "dropout.ensemble_gain": lambda: {"votes": VOTES, "y": VOTES[0]},
+    "dropout.enumerate_masks": lambda: {"d": 3, "p": 0.3},
+    "dropout.expected_squared_loss": lambda: {"X": X, "y": y, "w": w, "p": 0.3},
+    "dropout.jensen_gap": lambda: {"phi": np.tanh, "x": X[0], "w": w, "p": 0.3, "b": 0.1},
+    "dropout.preactivation_moments": lambda: {"x": X, "w": w, "p": 0.3, "b": 0.1, "inverted": True},
+    "dropout.tikhonov_penalty": lambda: {"X": X, "w": w, "p": 0.3},
+    "normalization.BatchNorm1d": lambda: {"num_features": 3, "eps": 1e-5, "momentum": 0.1, "affine": True},
+    "normalization.batch_norm": lambda: {"x": ROWS, "gamma": ROWS[0], "beta": ROWS[1], "eps": 1e-5},
+    "normalization.layer_norm": lambda: {"x": ROWS, "gamma": ROWS[0], "beta": ROWS[1], "eps": 1e-5},
+    "normalization.rms_norm": lambda: {"x": ROWS, "gamma": ROWS[0], "eps": 1e-5},
+    "normalization.variance_shift": lambda: {"p": 0.3, "mean": 0.4, "var": 1.0},
+    "training.fit": fit_arguments,
+    "uncertainty.decompose": lambda: {"probs": np.full((4, 6, 2), 0.5)},
+    "plots.plot_band": lambda: {"x": np.arange(3.0), "runs": X, "color": "black", "label": "label"},
+    "style.use_book_style": lambda: {},
+}
+RESULTS = {"data.Split", "linear.RidgePath", "training.History", "uncertainty.Decomposition"}  # what functions return
+
+ODD = {
+    "nothing": None, "a word": "high", "nan": np.nan, "infinity": np.inf, "minus one": -1, "zero": 0, "one": 1,
+    "two": 2, "a half": 0.5, "huge": 1e300, "a complex number": 1 + 2j, "empty": np.zeros(0),
+    "no rows": np.zeros((0, 3)),
+    "a vector": np.ones(4), "a column": np.ones((6, 1)), "a matrix": np.ones((6, 3)), "zeros": np.zeros((6, 3)),
+    "a cube": np.ones((2, 3, 4)), "with nan": np.where(X > 1, np.nan, X), "a ragged list": [[1.0], [1.0, 2.0]],
+    "words": ["a", "b"], "a dictionary": {"a": 1}, "a function": len, "huge numbers": X * 1e200,
+    "tiny numbers": X * 1e-200,
+    "a float32 tensor": torch.ones(6, 3), "a long tensor": torch.ones(6, 3).long(),
+    "a tensor with nan": ROWS * torch.nan, "a tensor that is a cube": torch.ones(2, 3, 4),
+    "an empty tensor": torch.zeros(0, 3), "a model": nn.Linear(2, 1),
+    "a model without weights": nn.ReLU(), "a split": SPLIT,
+}
+
+
+def public_names():
+    """module.name of every public function and class that a module of the package defines, explorables apart."""
+    for info in pkgutil.iter_modules(book_utils.__path__):
+        if info.name.startswith("_") or info.name == "explorables":
+            continue
+        module = importlib.import_module(f"book_utils.{info.name}")
+        for name, value in vars(module).items():
+            if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__ and callable(value):
+                yield f"{info.name}.{name}"
+
+
+def test_every_public_name_has_such_a_test():
+    assert set(ARGUMENTS) | RESULTS == set(public_names())
+
+
+def numbers(value):
+    """All numbers in a result."""
+    if torch.is_tensor(value):
+        yield value.detach().double().numpy()
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from numbers(part)
+    elif isinstance(value, nn.Module):
+        yield from numbers(list(value.state_dict().values()))
+    elif hasattr(value, "__dataclass_fields__"):
+        yield from numbers([getattr(value, name) for name in value.__dataclass_fields__])
+    elif isinstance(value, (np.ndarray, np.number, float, int)):
+        yield np.asarray(value)
+
+
+def frozen(arguments):
+    """The numbers in the arguments, for comparison before and after."""
+    return [np.array(part, copy=True) for value in arguments.values()
+            if isinstance(value, (np.ndarray, torch.Tensor, list)) for part in numbers(value)]
+
+
+@pytest.mark.parametrize("function", sorted(ARGUMENTS))
+def test_a_wrong_argument_gives_a_right_result_or_a_value_error(function):
+    module, name = function.split(".")
+    call = getattr(importlib.import_module(f"book_utils.{module}"), name)
+    assert set(ARGUMENTS[function]()) <= set(inspect.signature(call).parameters)
+    wrong = []
+    for argument in ARGUMENTS[function]():
+        for odd, value in ODD.items():
+            arguments = ARGUMENTS[function]() | {argument: value}
+            before = frozen(arguments)
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error", RuntimeWarning)
+                    result = call(**arguments)
+                if not all(np.isfinite(part).all() for part in numbers(result)):
+                    wrong.append(f"{argument} = {odd}: returns numbers that are not finite")
+            except ValueError as error:
+                if "\n" in str(error):
+                    wrong.append(f"{argument} = {odd}: more than one line: {error}")
+            except Exception as error:
+                wrong.append(f"{argument} = {odd}: {type(error).__name__}: {error}")
+            if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(before, frozen(arguments), strict=True)):
+                wrong.append(f"{argument} = {odd}: an argument was changed")
+    assert not wrong, "\n" + "\n".join(wrong)
