@@ -48,6 +48,17 @@ def qball_cases():
         yield "constrained_minimum", [A.T @ A / 4, w_hat, q, t]
 
 
+def neuron_cases():
+    for _ in range(20):
+        d, p, inverted = int(RANDOM.integers(1, 9)), RANDOM.uniform(0, 0.95), bool(RANDOM.integers(2))
+        x, w, b = RANDOM.standard_normal(d), RANDOM.standard_normal(d), RANDOM.standard_normal()
+        yield "preactivation", [RANDOM.integers(0, 2, d), x, w, b, p, inverted]
+        yield "preactivations", [x, w, b, p, inverted]
+        yield "probabilities", [d, p]
+        yield "moments", [x, w, b, p, inverted]
+        yield "histogram", [4 * RANDOM.standard_normal(50), RANDOM.random(50), -3, 5, 16]
+
+
 def train_circles_cases():
     for x in [*np.linspace(-7, 7, 57), *RANDOM.standard_normal(20), 0.46875, 1e-9]:
         yield "erf", [x]
@@ -62,6 +73,20 @@ def train_circles_cases():
         yield "train", [theta, X, y, *lams, seed, 50]
         yield "boundary", [theta, 1.5, int(RANDOM.integers(5, 20))]
         yield "histogram", [theta, -1.25, 1.25, 5]
+
+
+def jensen_cases():
+    for z in [*np.linspace(-9, 9, 73), *RANDOM.standard_normal(20), 1e-9]:
+        yield "normal_cdf", [z]
+    for _ in range(12):
+        p, mean, a = RANDOM.uniform(0, 0.8), RANDOM.uniform(-3, 3), RANDOM.standard_normal(int(RANDOM.integers(1, 9)))
+        yield "deviations", [a, p]
+        for name in ("square", "relu", "gelu", "sigmoid", "tanh"):
+            atoms = np.column_stack([RANDOM.standard_normal(30), RANDOM.dirichlet(np.ones(30))])
+            yield "activation", [name, 5 * RANDOM.standard_normal()]
+            yield "curvature", [name, 3 * RANDOM.standard_normal()]
+            yield "average", [name, atoms, mean]
+        yield "histogram", [*atoms.T, -2, RANDOM.uniform(0, 2), int(RANDOM.integers(1, 40))]
 
 
 def linear_cases():
@@ -102,7 +127,9 @@ def module_page(browser):
     ("norm_axes", "book_utils.explorables._norm_axes", norm_axes_cases),
     ("shrinkage", "book_utils.explorables._shrinkage", shrinkage_cases),
     ("qball", "book_utils.explorables._qball", qball_cases),
+    ("neuron", "book_utils.explorables._neuron", neuron_cases),
     ("train_circles", "book_utils.explorables._train_circles", train_circles_cases),
+    ("jensen", "book_utils.explorables._jensen", jensen_cases),
 ])
 def test_javascript_equals_python(module_page, name, module, cases):
     python = importlib.import_module(module)
@@ -118,6 +145,27 @@ def test_javascript_equals_python(module_page, name, module, cases):
         tested.add(function)
     source = (_element.FOLDER / f"{name}.mjs").read_text(encoding="utf-8")
     assert tested == set(re.findall(r"^export function (\w+)", source, flags=re.M)) - {"render"}
+
+
+def test_an_input_of_the_neuron_is_dropped_by_mouse_and_by_keyboard(browser):
+    page = browser.new_page()
+    page.set_content(explorables.neuron().html)
+    say, first = page.locator(".say"), page.locator(".say").inner_text()
+    assert first.startswith("This mask keeps 5 of the 8 inputs")
+    page.locator("g circle").nth(1).click()
+    dropped = say.inner_text()
+    assert "keeps 4" in dropped and not page.get_by_label("keep input 2").is_checked()
+    page.get_by_label("keep input 2").focus()
+    page.keyboard.press("Space")
+    assert say.inner_text() == first
+    page.get_by_role("button", name="Plain").click()
+    assert "; without a mask z is 4.10" in say.inner_text()
+    page.get_by_role("button", name="Keep all").click()
+    page.get_by_label("drop probability").fill("0")
+    assert say.inner_text().startswith("This mask keeps 8 of the 8 inputs: z = 4.10. At p = 0")
+    page.get_by_role("button", name="Reset").click()
+    assert say.inner_text() == first
+    page.close()
 
 
 def test_erf_is_accurate_to_twelve_digits(module_page):
@@ -253,7 +301,8 @@ def test_with_reduced_motion_play_is_a_jump(circles_page):
         assert page.locator(".say").inner_text().startswith(f"After {steps} steps on 32 points")
 
 
-@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage", "qball", "train_circles", "norm_axes"])
+@pytest.mark.parametrize("name", ["collinear", "cover", "shrinkage", "qball", "neuron", "train_circles", "jensen",
+                                  "norm_axes"])
 def test_the_fragment_is_complete_and_stable(name):
     bundle = getattr(explorables, name)()._repr_mimebundle_()
     html = bundle["text/html"]
@@ -293,6 +342,39 @@ def test_the_lasso_and_ridge_touch_their_balls_where_the_q_ball_says():
             found = constrained_minimum(G, w_hat, q, (abs(w) ** q).sum() ** (1 / q))
             assert np.allclose(found, w, atol=1e-7)
             assert q == 2 or np.array_equal(found == 0, w == 0)
+
+
+def test_the_gap_that_jensen_says_is_the_gap_over_all_masks(browser):
+    """Every curve, both sets of inputs: the live sentence against `book_utils.dropout`, moved by the keyboard alone."""
+    from book_utils.dropout import jensen_gap
+    from book_utils.explorables import _jensen as python
+
+    labels = {"square": "z²", "relu": "ReLU", "gelu": "GELU", "sigmoid": "sigmoid", "tanh": "tanh"}
+    page = browser.new_page()
+    page.set_content(explorables.jensen().html)
+    say, first = page.locator(".say"), page.locator(".say").inner_text()
+    state = {"mean": 0.0, "p": 0.5}
+    for a in (python.EVEN, python.DOMINANT):
+        for name, label in labels.items():
+            page.get_by_role("button", name=label, exact=True).focus()
+            page.keyboard.press("Enter")
+            assert page.get_by_role("button", name=label, exact=True).get_attribute("aria-pressed") == "true"
+            for control, key, step in (("mean", "ArrowRight", 0.05), ("p", "ArrowLeft", -0.05)):
+                page.locator(f"input[name={control}]").press(key)
+                state[control] += step
+            gap = jensen_gap(lambda z, name=name: python.activation(name, z), a, np.ones(8), state["p"],
+                             state["mean"] - a.sum())
+            if abs(gap) > 0.006:
+                assert f"Gap {gap:+.2f}".replace("-", "−") in say.inner_text()
+        page.get_by_role("button", name="One input dominates").press("Enter")
+        for control in state:  # back to where the second set of inputs starts
+            page.locator(f"input[name={control}]").press("ArrowRight")
+            state[control] += 0.05
+    page.get_by_role("button", name="Reset").click()
+    assert say.inner_text() == first
+    page.locator("input[name=p]").press("Home")
+    assert "Nothing is dropped" in say.inner_text()
+    page.close()
 
 
 def test_two_versions_get_two_names(monkeypatch):

@@ -8,12 +8,14 @@ both equal. `Explorable` builds one; `quiz` asks questions; `lab` is for what ne
 from book_utils.explorables._collinear import collinear
 from book_utils.explorables._cover import cover
 from book_utils.explorables._element import Explorable
+from book_utils.explorables._jensen import jensen
 from book_utils.explorables._lab import lab
+from book_utils.explorables._neuron import neuron
 from book_utils.explorables._norm_axes import norm_axes
 from book_utils.explorables._qball import qball
 from book_utils.explorables._quiz import question, quiz
 from book_utils.explorables._shrinkage import shrinkage
 from book_utils.explorables._train_circles import train_circles
 
-__all__ = ["Explorable", "collinear", "cover", "lab", "norm_axes", "qball", "question", "quiz",
+__all__ = ["Explorable", "collinear", "cover", "jensen", "lab", "neuron", "norm_axes", "qball", "question", "quiz",
            "shrinkage", "train_circles"]

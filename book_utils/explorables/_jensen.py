@@ -1,0 +1,100 @@
+"""A distribution goes through a curve: the numbers behind `jensen.mjs`."""
+
+import numpy as np
+from scipy.special import expit, ndtr
+
+from book_utils.dropout import enumerate_masks
+from book_utils.explorables._element import Explorable
+from book_utils.style import COLORS
+
+# w_j x_j of eight inputs; the sum of squares is 1.85 in both, so that z has the same variance
+EVEN = np.array([0.7, 0.6, -0.5, 0.5, 0.4, 0.4, -0.3, 0.3])
+DOMINANT = np.array([1.3, 0.2, -0.2, 0.2, 0.1, -0.1, 0.1, 0.1])
+
+
+def normal_cdf(z):
+    """Probability that a standard normal variable is below z."""
+    return ndtr(z)
+
+
+def activation(name, z):
+    """φ(z) for one of the five names, shape of z."""
+    z = np.asarray(z, dtype=float)
+    return {"square": lambda: z**2, "relu": lambda: np.maximum(z, 0), "gelu": lambda: z * ndtr(z),
+            "sigmoid": lambda: expit(z), "tanh": lambda: np.tanh(z)}[name]()
+
+
+def curvature(name, z):
+    """φ''(z), shape of z; 0 for ReLU, which has none at its kink."""
+    z = np.asarray(z, dtype=float)
+    s, t = expit(z), np.tanh(z)
+    return {"square": 2 + 0 * z, "relu": 0 * z, "gelu": (2 - z**2) * np.exp(-z**2 / 2) / np.sqrt(2 * np.pi),
+            "sigmoid": s * (1 - s) * (1 - 2 * s), "tanh": -2 * t * (1 - t**2)}[name]
+
+
+def deviations(a, p):
+    """z - E z and its probability for each of the 2^d masks of inverted dropout; a (d,) holds w_j x_j: (2^d, 2)."""
+    a = np.asarray(a, dtype=float)
+    masks, probabilities = enumerate_masks(len(a), p)
+    return np.column_stack([masks @ a / (1 - p) - a.sum(), probabilities])
+
+
+def average(name, atoms, mean):
+    """E φ(z) for z = mean + deviation; atoms (k, 2) holds deviations and probabilities."""
+    dev, probabilities = np.asarray(atoms).T
+    return float(probabilities @ activation(name, mean + dev))
+
+
+def histogram(values, weights, low, high, bins):
+    """The weight in each of so many equal bins from low to high, without what lies outside: (bins,)."""
+    return np.histogram(values, bins=bins, range=(low, high), weights=weights)[0]
+
+
+def jensen(name="relu", p=0.5, mean=0.0):
+    """Send the pre-activation of a unit with eight dropped inputs through a curve, and compare two averages.
+
+    Parameters
+    ----------
+    name : str
+        The curve at the start: square, relu, gelu, sigmoid or tanh.
+    p : float
+        Probability of dropping at the start, 0 to 0.7.
+    mean : float
+        E z at the start, -3 to 3.
+    """
+    import matplotlib.pyplot as plt
+
+    atoms = deviations(EVEN, p)
+    z, probabilities = mean + atoms[:, 0], atoms[:, 1]
+    high, plain = average(name, atoms, mean), float(activation(name, mean))
+    grid, means = np.linspace(-5, 5, 241), np.linspace(-3, 3, 121)
+    gaps = np.array([average(name, atoms, m) for m in means]) - activation(name, means)
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained", width_ratios=(6, 5))
+    y = activation(name, grid)
+    span = np.ptp(y)
+    base, side = y.min() - 0.3 * span, -7
+    heights, edges = np.histogram(z, bins=50, range=(-5, 5), weights=probabilities)
+    left.bar(edges[:-1], 0.25 * span * heights / heights.max(), 0.2, base, align="edge", color=COLORS["dropout"])
+    widths, edges = np.histogram(activation(name, z), bins=40, range=(y.min(), y.max()), weights=probabilities)
+    left.barh(edges[:-1], 1.8 * widths / widths.max(), span / 40, left=side, align="edge", color=COLORS["dropout"])
+    left.plot(grid, activation(name, grid), color=COLORS["data"], lw=1.5)
+    left.plot([mean, mean, side], [base, plain, plain], color=COLORS["none"], lw=1.5)
+    left.plot([side, mean], [high, high], color=COLORS["dropout"], lw=2)
+    left.plot([mean, mean], [plain, high], color="black", lw=3)
+    up = 1 if high >= plain else -1
+    for text, level, shift, color in (("E φ(z)", high, up, "dropout"), ("φ(E z)", plain, -up, "none")):
+        left.annotate(text, (-4.8, level), xytext=(0, 8 * shift), textcoords="offset points", va="center",
+                      color=COLORS[color])
+    left.set(xlim=(side, 5), ylim=(base, y.max()), xlabel="pre-activation z", ylabel="output φ(z)",
+             xticks=[-4, -2, 0, 2, 4], yticks=np.unique([0, *np.linspace(y.min(), y.max(), 3).round(2)]))
+    left.grid(False)
+    right.plot(means, gaps, color=COLORS["dropout"])
+    right.plot(mean, high - plain, "o", color=COLORS["dropout"])
+    right.axhline(0, color="black", lw=0.8)
+    right.set(xlabel="mean E z", ylabel="gap E φ(z) − φ(E z)")
+    return Explorable(
+        "jensen", {"start": {"p": p, "mean": mean}, "name": name, "even": EVEN, "dominant": DOMINANT}, fallback=figure,
+        alt=f"Left: the distribution of a pre-activation over 256 masks, around {mean:g}, enters from below, passes a "
+            f"curve ({name}) and leaves at the left side; the average output, {high:.2f}, lies above the output of the "
+            f"average, {plain:.2f}. Right: the gap between the two against the mean.")

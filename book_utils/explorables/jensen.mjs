@@ -1,0 +1,168 @@
+// A distribution goes through a curve: the average of the outputs beside the output of the average.
+import { add, frame, number, panel, path, set } from "./view.mjs";
+
+/** Probability that a standard normal variable is below z: 1/2 + density times z + z^3/3 + z^5/(3 5) + ... */
+export function normal_cdf(z) {
+  if (z < -8) return 0;
+  if (z > 8) return 1;
+  let term = z, sum = z;
+  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) sum += term *= (z * z) / k;
+  return 0.5 + (sum * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI);
+}
+
+/** phi(z) for one of the five names. */
+export function activation(name, z) {
+  if (name === "square") return z * z;
+  if (name === "relu") return Math.max(z, 0);
+  if (name === "gelu") return z * normal_cdf(z);
+  return name === "sigmoid" ? 1 / (1 + Math.exp(-z)) : Math.tanh(z);
+}
+
+/** phi''(z); 0 for ReLU, which has none at its kink. */
+export function curvature(name, z) {
+  if (name === "square") return 2;
+  if (name === "relu") return 0;
+  if (name === "gelu") return ((2 - z * z) * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI);
+  const s = 1 / (1 + Math.exp(-z)), t = Math.tanh(z);
+  return name === "sigmoid" ? s * (1 - s) * (1 - 2 * s) : -2 * t * (1 - t * t);
+}
+
+/** z - E z and its probability for each of the 2^d masks of inverted dropout; a holds w_j x_j. */
+export function deviations(a, p) {
+  let atoms = [[0, 1]];
+  for (const v of a) {
+    const kept = (v * p) / (1 - p);
+    atoms = atoms.flatMap(([dev, prob]) => [[dev - v, prob * p], [dev + kept, prob * (1 - p)]]);
+  }
+  return atoms;
+}
+
+/** E phi(z) for z = mean + deviation; atoms holds [deviation, probability]. */
+export function average(name, atoms, mean) {
+  return atoms.reduce((sum, [dev, prob]) => sum + prob * activation(name, mean + dev), 0);
+}
+
+/** The weight in each of so many equal bins from low to high, without what lies outside. */
+export function histogram(values, weights, low, high, bins) {
+  const out = Array(bins).fill(0);
+  values.forEach((value, i) => {
+    const bin = Math.floor(((value - low) / (high - low)) * bins);
+    if (value >= low && value <= high) out[Math.min(bin, bins - 1)] += weights[i];
+  });
+  return out;
+}
+
+const EDGE = 5, SIDE = -7, REACH = 3, BINS = 50, OUT = 40;
+// what is drawn of each curve: outputs y, their ticks, gaps g, their ticks
+const CURVES = {
+  square: { label: "z²", y: [0, 12], yticks: [0, 4, 8, 12], g: [-1, 5], gticks: [0, 2, 4] },
+  relu: { label: "ReLU", y: [0, 4], yticks: [0, 1, 2, 3, 4], g: [-0.2, 1], gticks: [0, 0.5, 1] },
+  gelu: { label: "GELU", y: [-0.2, 4], yticks: [0, 1, 2, 3, 4], g: [-0.2, 1], gticks: [0, 0.5, 1] },
+  sigmoid: { label: "sigmoid", y: [0, 1], yticks: [0, 0.5, 1], g: [-0.2, 0.2], gticks: [-0.2, -0.1, 0, 0.1, 0.2] },
+  tanh: { label: "tanh", y: [-1, 1], yticks: [-1, 0, 1], g: [-0.8, 0.8], gticks: [-0.5, 0, 0.5] },
+};
+
+function passage({ label, y: [low, high], yticks }, name) {
+  const base = low - 0.3 * (high - low);
+  const view = panel({ label: `The distribution of z, the curve ${label}, and the distribution of its outputs`, height: 330,
+    x: [SIDE, EDGE], y: [base, high], xticks: [-4, -2, 0, 2, 4], yticks, xlabel: "pre-activation z", ylabel: `output of ${label}` });
+  const { plot, X, Y } = view, grid = Array.from({ length: 241 }, (_, i) => -EDGE + (2 * EDGE * i) / 240);
+  add(plot, "path", { class: "rule", d: `M${X(-EDGE)} 0V${Y(low)}H${view.w}` });
+  const bars = add(plot, "path", { class: "dropout dot" });
+  add(plot, "path", { class: "data line", d: path(view, grid.map((z) => [z, activation(name, z)])) });
+  return { ...view, base, low, high, bars,
+    beads: Array.from({ length: BINS }, () => add(plot, "circle", { class: "dropout dot", opacity: 0.6 })),
+    plain: add(plot, "path", { class: "none line" }), mean: add(plot, "path", { class: "dropout line" }),
+    bracket: add(plot, "path", { class: "line", stroke: "currentColor", "stroke-width": 4 }),
+    plainName: add(plot, "text", { class: "none halo" }, "φ(E z)"), meanName: add(plot, "text", { class: "dropout halo" }, "E φ(z)") };
+}
+
+function gaps({ label, g, gticks }) {
+  const view = panel({ label: `The gap between the two averages against the mean, for ${label}`, height: 330,
+    x: [-REACH, REACH], y: g, xticks: [-3, -2, -1, 0, 1, 2, 3], yticks: gticks, xlabel: "mean E z", ylabel: "gap E φ(z) − φ(E z)" });
+  add(view.plot, "path", { class: "axis", d: `M0 ${view.Y(0)}H${view.w}` });
+  return { ...view, second: add(view.plot, "path", { class: "line truth" }), exact: add(view.plot, "path", { class: "dropout line bold" }),
+    at: add(view.plot, "circle", { class: "dropout dot", r: 6 }), secondName: add(view.plot, "text", { class: "tick halo", x: 8, y: 18 }) };
+}
+
+export function render(root, { start, name: first, even, dominant }) {
+  const views = Object.entries(CURVES).map(([name, curve]) => ({ name, ...curve, left: passage(curve, name), right: gaps(curve) }));
+  let name = first, a = even;
+
+  function drawPassage({ plot, X, Y, h, low, high, base, ...part }, atoms, mean, out, plain) {
+    const z = atoms.map(([dev]) => mean + dev), weights = atoms.map(([, prob]) => prob);
+    const entering = histogram(z, weights, -EDGE, EDGE, BINS), most = Math.max(...entering, 1e-12);
+    const leaving = histogram(z.map((value) => activation(name, value)), weights, low, high, OUT), top = Math.max(...leaving, 1e-12);
+    const bin = (2 * EDGE) / BINS, slot = (high - low) / OUT;
+    let d = "";
+    entering.forEach((mass, i) => {
+      const x = X(-EDGE + i * bin), tall = (h - Y(low)) * 0.85 * (mass / most), center = -EDGE + (i + 0.5) * bin;
+      if (mass > 0) d += `M${x.toFixed(1)} ${h}v${(-tall).toFixed(1)}h${(X(bin) - X(0) - 0.5).toFixed(1)}v${tall.toFixed(1)}Z`;
+      set(part.beads[i], { cx: X(center), cy: Y(activation(name, center)), r: 6 * Math.sqrt(mass / most) });
+    });
+    leaving.forEach((mass, i) => {
+      const y = Y(low + (i + 1) * slot), wide = X(-EDGE) * 0.92 * (mass / top);
+      if (mass > 0) d += `M0 ${y.toFixed(1)}h${wide.toFixed(1)}v${(Y(0) - Y(slot) - 0.5).toFixed(1)}h${(-wide).toFixed(1)}Z`;
+    });
+    set(part.bars, { d });
+    const x = X(mean), y1 = Y(plain), y2 = Y(out), end = mean > 0 ? x : X(EDGE); // names stand where the curve is far away
+    const up = out >= plain ? 1 : -1, name_at = mean > 0 ? { x: X(-EDGE) + 6, "text-anchor": "start" } : { x: end - 6, "text-anchor": "end" };
+    set(part.plain, { d: `M${x} ${h}V${y1}M0 ${y1}H${end}` });
+    set(part.mean, { d: `M0 ${y2}H${end}` });
+    set(part.bracket, { d: `M${x} ${y1}V${y2}` });
+    set(part.plainName, { ...name_at, y: y1 + (up > 0 ? 16 : -6) });
+    set(part.meanName, { ...name_at, y: y2 + (up > 0 ? -6 : 16) });
+    return 1 - entering.reduce((sum, mass) => sum + mass, 0);
+  }
+
+  function draw({ p, mean }) {
+    const atoms = deviations(a, p), out = average(name, atoms, mean), plain = activation(name, mean), gap = out - plain;
+    const variance = atoms.reduce((sum, [dev, prob]) => sum + prob * dev * dev, 0);
+    const { label, left, right } = views.find((view) => view.name === name);
+    for (const view of views) for (const side of ["left", "right"]) view[side].node.style.display = view.name === name ? "" : "none";
+    for (const { name: other, node } of buttons) press(node, other === name);
+    press(one.node, a === dominant);
+    const outside = drawPassage(left, atoms, mean, out, plain);
+    const means = Array.from({ length: 61 }, (_, i) => -REACH + (2 * REACH * i) / 60);
+    set(right.exact, { d: path(right, means.map((m) => [m, average(name, atoms, m) - activation(name, m)])) });
+    set(right.second, { d: path(right, means.map((m) => [m, (curvature(name, m) * variance) / 2])) });
+    right.secondName.textContent = name === "relu" ? "dashed: ½ φ″ Var z, here 0" : "dashed: ½ φ″ Var z";
+    set(right.at, { cx: right.X(mean), cy: right.Y(gap) });
+
+    const said = `${label}: the average of z gives ${number(plain)}, the average over ${p ? 2 ** a.length : "the one mask"}` +
+      `${p ? " masks" : ""} is ${number(out)}.`;
+    const off = outside > 0.015 ? ` ${Math.round(100 * outside)} % of the masks' probability is off the chart.` : "";
+    if (p === 0) return `${said} Nothing is dropped, so there is no gap.`;
+    const size = `Gap ${gap >= 0.005 ? "+" : ""}${number(Math.abs(gap) < 0.005 ? 0 : gap)}`;
+    if (name === "square") return `${said} ${size}: the variance of z, wherever the mean is.${off}`;
+    if (name === "relu") {
+      const below = atoms.some(([dev, prob]) => prob > 0 && mean + dev < 0), above = atoms.some(([dev, prob]) => prob > 0 && mean + dev > 0);
+      if (!below || !above) return `${said} No mask takes z across the kink, so the gap is exactly 0.${off}`;
+      return `${said} ${size}: a convex curve lifts the average, and only masks across the kink from the mean count.${off}`;
+    }
+    if (Math.abs(gap) < 0.005) return `${said} The gap is below 0.005 here.${off}`;
+    if (name === "gelu") return `${said} ${size}: GELU bends up between −1.4 and 1.4 and down outside; ` +
+      `here the part that bends ${gap > 0 ? "up" : "down"} wins.${off}`;
+    const center = name === "sigmoid" ? "½" : "0", toward = Math.abs(out - activation(name, 0)) < Math.abs(plain - activation(name, 0));
+    return `${said} ${size}: the average lies ${toward ? `nearer to ${center}, as it always does for a symmetric z` : `farther from ${center}, which only a skewed z can do`}.${off}`;
+  }
+
+  const press = (node, on) => {
+    node.setAttribute("aria-pressed", on);
+    node.style.fontWeight = on ? "600" : "";
+    node.style.boxShadow = on ? "inset 0 0 0 1px currentColor" : "";
+  };
+  const buttons = views.map((view) => ({ name: view.name, label: view.label, act() { name = view.name; } }));
+  const one = { label: "One input dominates", act() { a = a === dominant ? even : dominant; } };
+  const element = (side) => {
+    const box = document.createElement("div");
+    box.className = "stack";
+    box.append(...views.map((view) => view[side].node));
+    return box;
+  };
+  frame(root, { views: [element("left"), element("right")], start, draw,
+    sliders: [
+      { name: "mean", label: "mean E z", min: -REACH, max: REACH, step: 0.05, format: (v) => number(v) },
+      { name: "p", label: "drop p", min: 0, max: 0.7, step: 0.05, format: (v) => v.toFixed(2) }],
+    settings: [...buttons, one], reset() { name = first; a = even; } });
+}

@@ -1,0 +1,143 @@
+// One affine neuron whose inputs are dropped: the mask at hand beside the distribution over all masks.
+import { add, element, frame, number, panel, set } from "./view.mjs";
+
+/** z = w'(m x) + b for one mask (1 = kept), with what is kept divided by 1 - p if inverted. */
+export function preactivation(mask, x, w, b, p, inverted) {
+  return w.reduce((sum, value, j) => sum + value * mask[j] * x[j], 0) / (inverted ? 1 - p : 1) + b;
+}
+
+/** z for each of the 2^d masks, which count up in binary: the first keeps nothing, the last everything. */
+export function preactivations(x, w, b, p, inverted) {
+  const d = x.length;
+  return Array.from({ length: 2 ** d }, (_, i) =>
+    preactivation(x.map((_, j) => (i >> (d - 1 - j)) & 1), x, w, b, p, inverted));
+}
+
+/** The probability of each of the 2^d masks, in the same order. */
+export function probabilities(d, p) {
+  return Array.from({ length: 2 ** d }, (_, i) => {
+    let kept = 0;
+    for (let bits = i; bits > 0; bits >>= 1) kept += bits & 1;
+    return (1 - p) ** kept * p ** (d - kept);
+  });
+}
+
+/** [mean, variance] of z over the masks, from the formula. */
+export function moments(x, w, b, p, inverted) {
+  const signal = w.reduce((sum, value, j) => sum + value * x[j], 0);
+  const power = w.reduce((sum, value, j) => sum + (value * x[j]) ** 2, 0);
+  return inverted ? [signal + b, (p / (1 - p)) * power] : [(1 - p) * signal + b, p * (1 - p) * power];
+}
+
+/** The probability that falls into each bin of [low, high]; what lies outside counts nowhere. */
+export function histogram(z, weights, low, high, bins) {
+  const mass = Array(bins).fill(0);
+  z.forEach((value, i) => {
+    const bin = Math.floor(((value - low) / (high - low)) * bins);
+    if (bin >= 0 && bin < bins) mass[bin] += weights[i];
+  });
+  return mass;
+}
+
+const LOW = -9, HIGH = 15, BINS = 48, TALL = 0.15;
+
+export function render(root, { x, w, b, start }) {
+  const d = x.length, width = 330, height = 300, at = (j) => 24 + (j * (height - 48)) / (d - 1);
+  const picture = panel({ label: "A neuron and its eight inputs, some of them dropped", x: [0, 1], y: [0, 1],
+    xticks: [], yticks: [], xlabel: "", ylabel: "" }).node;
+  picture.replaceChildren();
+  const chart = panel({ label: "Probability of each value of z over all 256 masks, with mean and standard deviation",
+    x: [LOW, HIGH], y: [0, TALL], xticks: [-5, 0, 5, 10, 15], yticks: [0, 0.05, 0.1, 0.15], height: 320,
+    xlabel: "z = wᵀ(m ∘ x) + b", ylabel: "probability" });
+
+  let mask = [...start.mask];
+  const strongest = w.reduce((best, value, j) => (value * x[j] > w[best] * x[best] ? j : best), 0);
+  const boxes = x.map((_, j) => element("input", { type: "checkbox", "aria-label": `keep input ${j + 1}` }));
+  const inverted = element("input", { type: "checkbox" });
+  boxes.forEach((box, j) => box.addEventListener("change", () => { mask[j] = Number(box.checked); view.update(); }));
+  inverted.addEventListener("change", () => view.update());
+  const tick = "display:inline-flex;align-items:center;gap:0.15em;min-height:26px;margin-right:0.3em";
+  const size = "width:16px;height:16px;margin:0;accent-color:var(--dropout)";
+  for (const box of [...boxes, inverted]) set(box, { style: size });
+  const row = element("div", { role: "group", "aria-label": "inputs that are kept", style: "margin-top:0.2em" },
+    element("span", { style: "margin-right:0.4em" }, "keep"),
+    ...boxes.map((box, j) => element("label", { style: tick }, box, String(j + 1))));
+  const scale = element("label", { style: tick }, inverted, "inverted: divide by 1 − p");
+
+  const inputs = x.map((_, j) => {
+    const group = add(picture, "g", { style: "cursor:pointer" });
+    const line = add(group, "line", { x1: 89, y1: at(j), x2: 228, y2: height / 2, stroke: "currentColor" });
+    const disc = add(group, "circle", { cx: 72, cy: at(j), r: 13, stroke: "currentColor", "stroke-width": 1.5 });
+    add(group, "text", { x: 72, y: at(j) + 4, "text-anchor": "middle", style: "pointer-events:none" }, String(j + 1));
+    const value = add(group, "text", { class: "tick", x: 54, y: at(j) + 4, "text-anchor": "end" });
+    group.addEventListener("click", () => { mask[j] = 1 - mask[j]; view.update(); });
+    return { group, line, disc, value };
+  });
+  add(picture, "circle", { cx: 256, cy: height / 2, r: 28, fill: "none", stroke: "currentColor", "stroke-width": 2 });
+  const result = add(picture, "text", { x: 256, y: height / 2 + 5, "text-anchor": "middle" });
+  add(picture, "text", { class: "tick", x: 256, y: height / 2 + 46, "text-anchor": "middle" }, `bias ${number(b, 1)}`);
+
+  const band = add(chart.plot, "rect", { class: "dropout band", y: 0, height: chart.h });
+  const bars = Array.from({ length: BINS }, (_, i) => add(chart.plot, "rect", { class: "dropout dot",
+    x: chart.X(LOW + ((HIGH - LOW) * i) / BINS) + 0.4, width: chart.w / BINS - 0.8 }));
+  const tall = add(chart.plot, "text", { class: "tick halo", "text-anchor": "end", y: 14 });
+  const full = add(chart.plot, "line", { class: "none line", y1: 0, y2: chart.h, "stroke-width": 2 });
+  const mean = add(chart.plot, "line", { class: "line truth", y1: 0, y2: chart.h });
+  const here = add(chart.plot, "path", { fill: "currentColor", stroke: "currentColor", "stroke-width": 1.5 });
+  const names = { full: add(chart.plot, "text", { class: "none halo tick", y: 32 }, "no mask"),
+    mean: add(chart.plot, "text", { class: "halo tick", y: 48 }, "mean ± std"),
+    here: add(chart.plot, "text", { class: "halo tick", y: chart.h * 0.42 }, "this mask") };
+  const put = (node, value, side) => set(node, { x: Math.min(chart.w - 4, Math.max(4, chart.X(value))) + 5 * side,
+    "text-anchor": side > 0 ? "start" : "end" });
+
+  function draw({ p }) {
+    const on = inverted.checked, z = preactivation(mask, x, w, b, p, on), all = preactivations(x, w, b, p, on);
+    const weights = probabilities(d, p), [mu, variance] = moments(x, w, b, p, on), std = Math.sqrt(variance);
+    const clean = preactivation(Array(d).fill(1), x, w, b, 0, false), mass = histogram(all, weights, LOW, HIGH, BINS);
+    inputs.forEach(({ group, line, disc, value }, j) => {
+      boxes[j].checked = Boolean(mask[j]);
+      const term = (w[j] * x[j] * mask[j]) / (on ? 1 - p : 1);
+      set(group, { class: mask[j] ? "dropout" : "data" });
+      set(line, { "stroke-width": mask[j] ? 1 + 2.2 * Math.abs(term) ** 0.7 : 1, "stroke-dasharray": mask[j] ? "" : "3 4",
+        opacity: mask[j] ? 0.75 : 0.5 });
+      set(disc, { fill: mask[j] ? "color-mix(in srgb, currentColor 22%, transparent)" : "transparent",
+        "stroke-dasharray": mask[j] ? "" : "3 3" });
+      value.textContent = mask[j] ? number(term, 2) : "dropped";
+    });
+    result.textContent = number(z, 2);
+    bars.forEach((bar, i) => set(bar, { y: chart.Y(Math.min(TALL, mass[i])), height: chart.h - chart.Y(Math.min(TALL, mass[i])) }));
+    const top = mass.indexOf(Math.max(...mass));
+    set(tall, { x: chart.X(LOW + ((HIGH - LOW) * top) / BINS) - 3 });
+    tall.textContent = mass[top] > TALL ? number(mass[top], 2) : "";
+    set(band, { x: chart.X(mu - std), width: Math.max(0, chart.X(mu + std) - chart.X(mu - std)) });
+    set(mean, { x1: chart.X(mu), x2: chart.X(mu) });
+    set(full, { x1: chart.X(clean), x2: chart.X(clean) });
+    const spot = Math.min(chart.w - 4, Math.max(4, chart.X(z)));
+    set(here, { d: `M${spot} ${chart.h * 0.42 - 12}V${chart.h - 12}l6 12h-12l6 -12` });
+    put(names.full, clean, 1);
+    put(names.mean, mu, on ? 1 : -1);
+    put(names.here, z, z > mu ? 1 : -1);
+
+    const kept = mask.reduce((a, v) => a + v), likely = (1 - p) ** kept * p ** (d - kept);
+    const first = `This mask keeps ${kept} of the ${d} inputs: z = ${number(z)}`;
+    const outside = 1 - mass.reduce((a, v) => a + v);
+    const rest = outside >= 0.005 ? ` ${Math.round(100 * outside)} % of the probability lies off the chart.` : "";
+    if (p === 0) return `${first}. At p = 0 only the mask that keeps all can occur: z = ${number(clean)}, without spread.`;
+    const deviations = (z - mu) / std, where = Math.abs(deviations) < 0.05 ? "on the mean" :
+      `${number(Math.abs(deviations), 1)} standard deviations ${deviations > 0 ? "above" : "below"} the mean`;
+    const average = on ? `Over all ${2 ** d} masks the mean is ${number(mu)}, as without a mask, and the standard deviation ` +
+      `${number(std)}.` : `Over all ${2 ** d} masks the mean is ${number(mu)} and the standard deviation ${number(std)}; ` +
+      `without a mask z is ${number(clean)}.`;
+    return `${first}, ${where}; its probability is ${likely.toPrecision(2)}. ${average}${rest}`;
+  }
+
+  const keep = (which) => { mask = x.map((_, j) => Number(which(j))); };
+  inverted.checked = true;
+  const view = frame(root, { start: { p: start.p }, draw,
+    views: [element("div", { class: "stack" }, picture, row, scale), chart.node],
+    sliders: [{ name: "p", label: "drop probability p", min: 0, max: 0.8, step: 0.05, format: (v) => v.toFixed(2) }],
+    settings: [{ label: "Keep all", act() { keep(() => true); } },
+      { label: "Drop the strongest", act() { keep((j) => j !== strongest); } },
+      { label: "Plain, weights not scaled", act() { inverted.checked = false; } }],
+    reset() { mask = [...start.mask]; inverted.checked = true; } });
+}
