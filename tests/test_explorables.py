@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from book_utils import explorables
 from book_utils.explorables import _element, lab, question, quiz
@@ -38,6 +39,15 @@ def cover_cases():
         x, centers = RANDOM.random(20), np.linspace(0, 1, 24)
         yield "bumps", [x, centers, RANDOM.uniform(0.03, 0.2)]
         yield "dropout_std", [RANDOM.random((20, 24)), RANDOM.standard_normal(24), RANDOM.uniform(0, 0.9)]
+
+
+def norm_axes_cases():
+    for _ in range(5):
+        N, C, P, G = *RANDOM.integers(1, 5, 3).tolist(), int(RANDOM.integers(1, 3))
+        for kind in ("batch", "layer", "token", "group", "instance", "rms"):
+            yield "set_ids", [kind, N, C * G, P, G]
+        ids = RANDOM.permutation([*range(3), *RANDOM.integers(0, 3, 20)])
+        yield "normalize", [5 * RANDOM.standard_normal(23) + 1, ids, int(RANDOM.integers(0, 2)), 1e-5]
 
 
 def qball_cases():
@@ -126,6 +136,7 @@ def module_page(browser):
     ("batch_mates", "book_utils.explorables._batch_mates", batch_mates_cases),
     ("collinear", "book_utils.explorables._collinear", collinear_cases),
     ("cover", "book_utils.explorables._cover", cover_cases),
+    ("norm_axes", "book_utils.explorables._norm_axes", norm_axes_cases),
     ("shrinkage", "book_utils.explorables._shrinkage", shrinkage_cases),
     ("qball", "book_utils.explorables._qball", qball_cases),
     ("neuron", "book_utils.explorables._neuron", neuron_cases),
@@ -196,6 +207,53 @@ def test_a_batch_mate_moves_the_others_by_key_and_by_mouse(browser):
     page.get_by_role("button", name="Reset").click()
     assert say.inner_text() == start
     page.close()
+
+
+def test_norm_axes_normalizes_as_torch_does():
+    from torch.nn import functional as F
+
+    from book_utils.explorables._norm_axes import normalize, set_ids
+
+    N, C, P, G = 3, 6, 5, 2
+    x = torch.tensor(RANDOM.standard_normal((N, C, P)))
+    theirs = {"batch": F.batch_norm(x, None, None, training=True), "layer": F.layer_norm(x, (C, P)),
+              "token": F.layer_norm(x.mT, (C,)).mT, "rms": F.rms_norm(x.mT, (C,), eps=1e-5).mT,
+              "group": F.group_norm(x, G), "instance": F.instance_norm(x)}
+    for kind, expected in theirs.items():
+        ours = normalize(x.ravel(), set_ids(kind, N, C, P, G), kind != "rms", 1e-5)
+        assert np.allclose(ours, expected.ravel(), rtol=0, atol=1e-12), kind
+
+
+@pytest.fixture
+def axes_page(browser):
+    page = browser.new_page()
+    page.set_content(explorables.norm_axes().html)
+    yield page
+    page.close()
+
+
+def test_norm_axes_says_how_many_outputs_move(axes_page):
+    """Sizes of the sets of a (4, 4, 4) tensor: of one set all but the moved value are others."""
+    say, first = axes_page.locator(".say"), axes_page.locator(".say").inner_text()
+    assert "15 other outputs" in first and "none in other examples" in first
+    for name, others, mates in (("Batch", 15, "12 of them"), ("Group", 7, "none"), ("Instance", 3, "none"),
+                                ("RMS", 3, "none"), ("Layer, each position", 3, "none"), ("Layer", 15, "none")):
+        axes_page.get_by_role("button", name=name, exact=True).click()
+        assert f"and {others} other outputs" in say.inner_text() and f"{mates} in other examples" in say.inner_text()
+    assert say.inner_text() == first
+
+
+def test_a_cell_is_chosen_by_mouse_and_by_keyboard(axes_page):
+    say, slider = axes_page.locator(".say"), axes_page.locator("input[name=cell]")
+    first = say.inner_text()
+    axes_page.locator("svg rect[fill=transparent]").nth(0).click()
+    clicked = say.inner_text()
+    assert clicked != first and slider.input_value() == "1"
+    slider.focus()
+    axes_page.keyboard.press("ArrowRight")
+    assert say.inner_text() != clicked and slider.get_attribute("aria-valuetext") == "1, 1, 2"
+    axes_page.get_by_role("button", name="Reset").click()
+    assert say.inner_text() == first
 
 
 @pytest.fixture
@@ -276,8 +334,10 @@ def test_with_reduced_motion_play_is_a_jump(circles_page):
         assert page.locator(".say").inner_text().startswith(f"After {steps} steps on 32 points")
 
 
-@pytest.mark.parametrize("name", ["batch_mates", "collinear", "cover", "jensen", "neuron", "qball", "shrinkage",
-                                  "train_circles"])
+@pytest.mark.parametrize("name", [
+    "batch_mates", "collinear", "cover", "jensen", "neuron", "qball", "shrinkage", "train_circles",
+    "norm_axes",
+])
 def test_the_fragment_is_complete_and_stable(name):
     bundle = getattr(explorables, name)()._repr_mimebundle_()
     html = bundle["text/html"]

@@ -12,10 +12,11 @@ from book_utils.explorables._element import Explorable
 from book_utils.explorables._jensen import jensen
 from book_utils.explorables._lab import lab
 from book_utils.explorables._neuron import neuron
+from book_utils.explorables._norm_axes import norm_axes
 from book_utils.explorables._qball import qball
 from book_utils.explorables._quiz import question, quiz
 from book_utils.explorables._shrinkage import shrinkage
 from book_utils.explorables._train_circles import train_circles
 
-__all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "neuron", "qball", "question", "quiz",
-           "shrinkage", "train_circles"]
+__all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "neuron", "norm_axes", "qball",
+           "question", "quiz", "shrinkage", "train_circles"]

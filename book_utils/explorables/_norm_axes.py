@@ -1,0 +1,70 @@
+"""A tensor of examples, channels and positions, and what shares a mean: the numbers behind `norm_axes.mjs`."""
+
+import numpy as np
+
+from book_utils.explorables._element import Explorable
+from book_utils.style import COLORS
+
+SHAPE, GROUPS, EPS = (4, 4, 4), 2, 1e-5
+
+
+def set_ids(kind, N, C, P, G):
+    """For each value of an (N, C, P) tensor, row by row, the number of the set that it is normalized with."""
+    n, c, t = np.indices((N, C, P))
+    return {"batch": c, "layer": n, "token": n * P + t, "rms": n * P + t, "group": n * G + c * G // C,
+            "instance": n * C + c}[kind].ravel()
+
+
+def normalize(x, ids, center, eps):
+    """Each value less the mean of its set (unless center is 0), over the root of the set's mean square plus eps."""
+    x, ids = np.asarray(x, dtype=float), np.asarray(ids)
+    sets = ids == ids[:, None]  # (n, n): who shares a set with whom
+    if center:
+        x = x - (sets @ x) / sets.sum(axis=1)
+    return x / np.sqrt(sets @ x**2 / sets.sum(axis=1) + eps)
+
+
+def norm_axes(kind="layer", cell=22, value=3.0):
+    """One value of a small tensor moves; which normalized values move with it depends on the norm.
+
+    Parameters
+    ----------
+    kind : str
+        The norm at the start: "batch", "layer" (a whole example), "token" (an example's channels at one position),
+        "group", "instance" or "rms".
+    cell : int
+        The value that moves, counted from 0 row by row.
+    value : float
+        What it becomes, -4 to 4.
+    """
+    import matplotlib.pyplot as plt
+
+    N, C, P = SHAPE
+    x = np.random.default_rng(5).standard_normal(N * C * P).round(1) + 0.0
+    ids, center = set_ids(kind, N, C, P, GROUPS), kind != "rms"
+    now = np.where(np.arange(x.size) == cell, value, x)
+    change = normalize(now, ids, center, EPS) - normalize(x, ids, center, EPS)
+
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
+    views = ((now, 0.3 * (ids == ids[cell]), "input x"),
+             (change, 0.4 * abs(change) / abs(change).max(), "change of the output"))
+    for ax, (numbers, shade, title) in zip(axes, views, strict=True):
+        for i, (n, c, t) in enumerate(np.ndindex(*SHAPE)):
+            corner = n % 2 * (P + 0.5) + t, n // 2 * (C + 0.9) + c
+            for face, alpha, edge in ((COLORS["norm"], shade[i], "none"),
+                                      ("none", 1, "black" if i == cell else "0.85")):
+                ax.add_patch(plt.Rectangle(corner, 0.95, 0.95, fc=face, alpha=alpha, ec=edge, zorder=2 + (i == cell)))
+            quiet = ax is axes[1] and not shade[i]
+            ax.text(corner[0] + 0.47, corner[1] + 0.5, "·" if quiet else f"{numbers[i]:.1f}".replace("-", "−"),
+                    ha="center", va="center", fontsize=7)
+            if c == t == 0:
+                ax.text(*corner, f"example {n + 1}", va="bottom", fontsize=8)
+        ax.set(xlim=(0, 2 * P + 0.6), ylim=(2 * C + 1, -0.9), xticks=[], yticks=[], xlabel=title)
+        ax.grid(False)
+        ax.spines[["left", "bottom"]].set_visible(False)
+    return Explorable(
+        "norm_axes",
+        {"x": x, "shape": SHAPE, "G": GROUPS, "eps": EPS, "start": value, "cell": cell, "kind": kind}, fallback=figure,
+        alt="Two drawings of the same sixty-four numbers: four examples, each a grid of four channels and four "
+            "positions. On the left, one number of the second example is outlined and all of that example is shaded. "
+            "On the right, only the outputs of that example have changed.")

@@ -1,0 +1,103 @@
+// A tensor of examples, channels and positions: which values share a mean, and what one of them moves.
+import { add, frame, number, set } from "./view.mjs";
+
+/** For each value of an (N, C, P) tensor, row by row, the number of the set that it is normalized with. */
+export function set_ids(kind, N, C, P, G) {
+  return Array.from({ length: N * C * P }, (_, i) => {
+    const n = Math.floor(i / (C * P)), c = Math.floor(i / P) % C, t = i % P;
+    return { batch: c, layer: n, token: n * P + t, rms: n * P + t, group: n * G + Math.floor((c * G) / C),
+      instance: n * C + c }[kind];
+  });
+}
+
+/** Each value less the mean of its set (unless center is 0), over the root of the set's mean square plus eps. */
+export function normalize(x, ids, center, eps) {
+  const size = Math.max(...ids) + 1, count = Array(size).fill(0), mean = Array(size).fill(0), square = Array(size).fill(0);
+  x.forEach((value, i) => { count[ids[i]] += 1; mean[ids[i]] += value; });
+  mean.forEach((sum, k) => { mean[k] = center ? sum / count[k] : 0; });
+  x.forEach((value, i) => { square[ids[i]] += (value - mean[ids[i]]) ** 2 / count[ids[i]]; });
+  return x.map((value, i) => (value - mean[ids[i]]) / Math.sqrt(square[ids[i]] + eps));
+}
+
+const WIDTH = 35, HEIGHT = 27, GAP = 18, TOP = 38;
+
+/** Change of a cell only what differs: most of them stay as they are. */
+function paint(part, shade, chosen, label) {
+  if (part.shade !== shade) set(part.fill, { opacity: part.shade = shade });
+  if (part.chosen !== chosen) set(part.hit, { "stroke-width": (part.chosen = chosen) ? 2.5 : 0 });
+  if (part.label !== label) part.text.textContent = part.label = label;
+}
+
+function cells({ title, label, N, C, P }, onPick) {
+  const across = 2, w = across * (P * WIDTH + GAP) - GAP, down = Math.ceil(N / across);
+  const node = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  set(node, { viewBox: `-20 0 ${w + 24} ${TOP + down * (C * HEIGHT + 24)}`, role: "img", "aria-label": label });
+  add(node, "text", { x: 0, y: 13, "font-weight": 600 }, title);
+  const parts = [];
+  for (let n = 0; n < N; n++) {
+    const left = (n % across) * (P * WIDTH + GAP), top = TOP + Math.floor(n / across) * (C * HEIGHT + 24);
+    add(node, "text", { class: "tick", x: left, y: top - 5 }, `example ${n + 1}`);
+    for (let c = 0; c < C; c++)
+      for (let t = 0; t < P; t++) {
+        const box = { x: left + t * WIDTH, y: top + c * HEIGHT, width: WIDTH - 2, height: HEIGHT - 2 }, i = (n * C + c) * P + t;
+        add(node, "rect", { ...box, fill: "none", class: "rule" });
+        const fill = add(node, "rect", { ...box, class: "norm dot" });
+        const text = add(node, "text", { x: box.x + WIDTH / 2 - 1, y: box.y + 17, "text-anchor": "middle", class: "tick", style: "opacity: 1" });
+        const hit = add(node, "rect", { ...box, fill: "transparent", stroke: "currentColor" });
+        if (onPick) {
+          hit.style.cursor = "pointer";
+          hit.addEventListener("click", () => onPick(i));
+        }
+        parts.push({ fill, text, hit, shade: null, chosen: null, label: null });
+      }
+  }
+  add(node, "text", { class: "tick", transform: `translate(-7 ${TOP + (C * HEIGHT) / 2}) rotate(-90)`, "text-anchor": "middle" }, "channels");
+  return { node, parts };
+}
+
+export function render(root, { x: base, shape: [N, C, P], G, eps, start, cell: first, kind: firstKind }) {
+  let kind = firstKind;
+  const names = { batch: "Batch", layer: "Layer", token: "Layer, each position", group: "Group", instance: "Instance", rms: "RMS" };
+  const shared = { batch: "The values of a channel, in all examples, share one mean", layer: "All values of an example share one mean",
+    token: "The channels at one position of one example share one mean", instance: "Each channel of each example has its own mean",
+    group: `${C / G} channels of an example share one mean`, rms: "The channels at one position share one mean square, and no mean is subtracted" };
+  const size = `${N} examples with ${C} channels in rows and ${P} positions in columns`;
+  const input = cells({ title: "input x", label: `The values before normalization, ${size}`, N, C, P }, pick);
+  const output = cells({ title: "change of the output", label: `How far each normalized value has moved, ${size}`, N, C, P }, pick);
+  const where = (i) => `${Math.floor(i / (C * P)) + 1}, ${(Math.floor(i / P) % C) + 1}, ${(i % P) + 1}`;
+  const signed = (v, digits) => (v.toFixed(digits) * 1 > 0 ? "+" : "") + number(v.toFixed(digits) * 1 || 0, digits);
+  const settings = Object.entries(names).map(([key, label]) => ({ key, label, act: () => { kind = key; } }));
+
+  function draw({ cell, x: value }) {
+    const i = cell - 1, ids = set_ids(kind, N, C, P, G), center = kind === "rms" ? 0 : 1;
+    const before = normalize(base, ids, center, eps), now = base.map((v, j) => (j === i ? value : v));
+    const change = normalize(now, ids, center, eps).map((v, j) => v - before[j]);
+    const moved = change.map((v) => Math.abs(v) > 1e-9), largest = Math.max(1e-9, ...change.map(Math.abs));
+    input.parts.forEach((part, j) => paint(part, ids[j] === ids[i] ? 0.3 : 0, j === i, number(now[j], 1)));
+    output.parts.forEach((part, j) => paint(part, moved[j] ? 0.1 + 0.3 * Math.abs(change[j]) / largest : 0, j === i,
+      moved[j] ? signed(change[j], 1) : "·"));
+    for (const { key, node } of settings) {
+      node.setAttribute("aria-pressed", key === kind);
+      node.style.fontWeight = key === kind ? 700 : "";
+      node.style.boxShadow = key === kind ? "inset 0 0 0 1px currentColor" : "";
+    }
+    const example = (j) => Math.floor(j / (C * P));
+    const others = change.map((_, j) => j).filter((j) => moved[j] && j !== i);
+    const mates = others.filter((j) => example(j) !== example(i)).length;
+    const said = `${shared[kind]}.`;
+    if (value === base[i]) return `${said} This value is where it was, so nothing moves.`;
+    const reach = Math.max(0, ...others.map((j) => Math.abs(change[j])));
+    return `${said} Taking this one from ${number(base[i], 1)} to ${number(value, 1)} moves its output by ${signed(change[i], 2)} ` +
+      `and ${others.length} other outputs by up to ${number(reach, 2)}, ${mates ? `${mates} of them` : "none"} in other examples.`;
+  }
+
+  const view = frame(root, { views: [input.node, output.node], start: { cell: first + 1, x: start }, draw, settings,
+    reset: () => { kind = firstKind; },
+    sliders: [{ name: "cell", label: "n, c, t", min: 1, max: N * C * P, step: 1, format: (v) => where(v - 1) },
+      { name: "x", label: "x", min: -4, max: 4, step: 0.1, format: (v) => number(v, 1) }] });
+
+  function pick(i) {
+    root.querySelector("input[name=cell]").value = i + 1;
+    view.update();
+  }
+}
