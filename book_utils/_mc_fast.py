@@ -53,16 +53,12 @@ def masks(key, *, shared):
     return lambda layer, t, first_row, n, units, p: draw(key, layer, 1 + t, first_row, n, units, p)
 
 
-def factor(keep, p, like):
-    """A mask as what inverted dropout multiplies by: 0, or 1 / (1 - p)."""
-    kind = np.float64 if like.dtype == torch.float64 else np.float32
-    return torch.from_numpy(np.multiply(keep, 1 / (1 - p) if p < 1 else 0.0, dtype=kind)).to(like.device)
-
-
-def masked(x, keep, p, alpha):
+def masked(x, keep, p, alpha=False):
     """x after (alpha) dropout with a given mask."""
     if not alpha:
-        return (x * factor(keep, p, x)).to(x.dtype)
+        kind = np.float64 if x.dtype == torch.float64 else np.float32
+        factor = np.multiply(keep, 1 / (1 - p) if p < 1 else 0.0, dtype=kind, order="C")
+        return (x * torch.from_numpy(factor).to(x.device)).to(x.dtype)
     # Klambauer et al. (2017): drop to -α', then restore zero mean and unit variance
     low = -1.7580993408473766
     scale = 1 / math.sqrt((low**2 * p + 1) * (1 - p)) if p < 1 else 0.0
@@ -155,7 +151,7 @@ class Tape:
             if func == expected and self._key((args, kwargs)) == key:
                 self.position += 1
                 return result
-        if self.gone and self._uses_what_is_gone((args, kwargs)):
+        if self.gone and any(id(tensor) in self.gone for tensor in _tensors(args)):
             raise RuntimeError("This pass needs a tensor that the first one had let go.")
         return func(*args, **kwargs)
 
@@ -209,9 +205,6 @@ class Tape:
         self.close()
         if any(tensor._version != version for tensor, version in self.held):
             self.entries = []
-
-    def _uses_what_is_gone(self, value):
-        return any(id(tensor) in self.gone for tensor in _tensors(value))
 
 
 def _tensors(value):
@@ -295,42 +288,58 @@ def fold(layers, x, key, first_row, n_passes, shared):
             elif layer.p > 0:
                 n, start = (1, first) if shared else (len(x), first_row * n_passes + first)
                 keep = draw(key, number, 0, start, n * count, h[0, 0].numel(), layer.p)
-                h, number = masked(h, keep.reshape(n, count, *h.shape[2:]), layer.p, False), number + 1
+                h, number = masked(h, keep.reshape(n, count, *h.shape[2:]), layer.p), number + 1
         yield h.transpose(0, 1)
 
 
 def stages(layers):
-    """A chain as [linear, activations, p of the dropout after them], or None where `sliced` does not apply or pay."""
+    """A chain as [linear, activations, p of the dropout after them], or None where `wide` does not apply."""
     found = []
     for layer in layers:
-        ends = type(layer) is nn.Dropout and layer.p > 0
         if type(layer) is nn.Linear or not found:
             found.append([layer if type(layer) is nn.Linear else None, [], 0.0])
         elif found[-1][2]:  # a dropped unit is no longer 0 after, say, a sigmoid
             return None
-        if ends:
+        if type(layer) is nn.Dropout:
             found[-1][2] = layer.p
-        elif type(layer) not in (nn.Linear, nn.Dropout):
+        elif type(layer) is not nn.Linear:
             found[-1][1].append(layer)
-    rates = [p for _, _, p in found]
-    return found if rates[-1] == 0 and max(rates) >= SLICED else None
+    return found
 
 
-def sliced(stages, x, masks, t):
-    """The output of pass t of a chain whose mask all rows share, computed without the units that it drops."""
-    h, live, number = x.clone(), None, 0  # live: the units that h still holds, None for all
-    for linear, activations, p in stages:
-        live, before = None, live
-        if p:
-            keep = masks(number, t, 0, 1, linear.out_features if linear else x.shape[1], p)
-            live, number = torch.from_numpy(np.flatnonzero(keep)).to(x.device), number + 1
-        if linear:
-            h = F.linear(h, _cut(_cut(linear.weight, 0, live), 1, before), _cut(linear.bias, 0, live))
-        else:
-            h = _cut(h, 1, live)
-        for activation in activations:
-            h = activation(h)
-        h = h / (1 - p) if 0 < p < 1 else h
+def wide(stages, x, masks, first_row, n_passes, shared):
+    """Yield the outputs of a wide chain pass by pass, (1, rows, …).
+
+    Units are rows here, so that W h is a product of two matrices as they lie in memory, which is faster than x Wᵀ.
+    """
+    slicing = shared and max(p for _, _, p in stages) >= SLICED
+    first = next(i for i, (_, _, p) in enumerate(stages) if p)
+    start = x.T.clone()
+    for stage in stages[:first + 1]:
+        start = _stage(stage, start)
+    for t in range(n_passes):
+        h, live, number = start, None, 0  # live: the units that h still holds, None for all
+        for i, stage in enumerate(stages[first:]):
+            p, keep, before, live = stage[2], None, live, None
+            if p:
+                units = stage[0].out_features if stage[0] else len(h)
+                keep, number = masks(number, t, first_row, len(x), units, p), number + 1
+                live = torch.from_numpy(np.flatnonzero(keep)).to(h.device) if slicing else None
+            h = _stage(stage, h, live, before) if i else _cut(h, 0, live)
+            if p:
+                h = h / (1 - p) if slicing and p < 1 else masked(h, keep.T, p)
+        out = h if live is None else h.new_zeros(units, len(x)).index_copy_(0, live, h)
+        yield out.T[None]
+
+
+def _stage(stage, h, rows=None, columns=None):
+    """A linear layer, or what is left of it, and its activations."""
+    linear, activations, _ = stage
+    if linear:
+        weight, bias = _cut(_cut(linear.weight, 0, rows), 1, columns), _cut(linear.bias, 0, rows)
+        h = weight @ h if bias is None else torch.addmm(bias[:, None], weight, h)
+    for activation in activations:
+        h = activation(h)
     return h
 
 

@@ -208,9 +208,9 @@ def _way(model, inputs, n_passes, masks, key, rows):
     layers = _mc_fast.chain(model) if len(inputs) == 1 and inputs[0].ndim > 1 else None
     if layers and (folded := _mc_fast.fold_rows(layers, inputs[0], n_passes)):
         return lambda x, row: _mc_fast.fold(layers, *x, key, row, n_passes, shared), min(rows, folded)
-    stages = _mc_fast.stages(layers) if layers and shared and inputs[0].ndim == 2 else None
+    stages = _mc_fast.stages(layers) if layers and inputs[0].ndim == 2 else None
     if stages:
-        return lambda x, row: (_mc_fast.sliced(stages, *x, draw, t)[None] for t in range(n_passes)), rows
+        return lambda x, row: _mc_fast.wide(stages, *x, draw, row, n_passes, shared), rows
     passes = _mc_fast.Passes(model, draw, shared=shared)
     torch_draws = _probe(passes, inputs, masks)
     return (lambda x, row: _loop(passes, x, row, n_passes, key, torch_draws)), TORCH_ROWS if torch_draws else rows

@@ -21,7 +21,7 @@ from book_utils.mc_dropout import dropout_active, mc_predict
 
 # The same examples every time, so that a claim at 4 standard errors holds or fails for good; shrinking takes minutes.
 RANDOM = settings(deadline=None, derandomize=True, database=None, phases=[Phase.generate])
-WAYS = ["fold", "sliced", "passes", "plain loop"]
+WAYS = ["fold", "sliced", "wide", "passes", "plain loop"]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -39,10 +39,9 @@ def only(way):
     with pytest.MonkeyPatch.context() as patch:
         if way != "fold":
             patch.setattr(_mc_fast, "SMALL", -1)
-        if way != "sliced":
-            patch.setattr(_mc_fast, "SLICED", 2)
-        else:
-            patch.setattr(_mc_fast, "SLICED", 0)
+        patch.setattr(_mc_fast, "SLICED", 0 if way == "sliced" else 2)
+        if way in ("passes", "plain loop"):
+            patch.setattr(_mc_fast, "stages", lambda layers: None)
         if way == "plain loop":
             patch.setattr(_mc_fast.Tape, "__init__", _without_tape)
         yield
@@ -195,8 +194,8 @@ def test_over_all_masks_the_mean_and_std_are_those_of_enumeration(way, monkeypat
     assert np.allclose(found.std, np.sqrt(var), atol=1e-5)
 
 
-@pytest.mark.parametrize("way, masks", [*itertools.product(WAYS, ["shared"]), ("fold", "per_row"),
-                                        ("passes", "per_row"), ("plain loop", "per_row")])
+@pytest.mark.parametrize("masks", ["per_row", "shared"])
+@pytest.mark.parametrize("way", WAYS)
 def test_mean_and_variance_converge_to_those_over_all_masks(way, masks):
     d, p, x, n_passes = 4, 0.3, rows(3, 3), 1500
     model = network(p, hidden=d)
@@ -213,14 +212,16 @@ def test_mean_and_variance_converge_to_those_over_all_masks(way, masks):
     assert (error <= 4 * np.sqrt((fourth - second**2) / n_passes) + second / n_passes).all()
 
 
-@pytest.mark.parametrize("n_hidden", [1, 2, 3])
-def test_shared_masks_are_the_same_in_every_way(n_hidden):
-    torch.manual_seed(n_hidden)
-    hidden = [layer for _ in range(n_hidden) for layer in (nn.Linear(5, 5), nn.Sigmoid(), nn.Dropout(0.4))]
-    model, x, samples = nn.Sequential(nn.Dropout(0.3), *hidden, nn.Linear(5, 2)).double(), rows(7, 5).double(), []
-    for way in WAYS:
+@pytest.mark.parametrize("before", [[nn.Dropout(0.3)], [nn.Dropout(0.0), nn.Tanh()], []])
+@pytest.mark.parametrize("after", [[nn.Linear(5, 2)], [nn.Linear(5, 5, bias=False), nn.ELU(), nn.Linear(5, 1)], []])
+@pytest.mark.parametrize("masks", ["shared", "per_row"])
+def test_every_way_has_the_same_masks(before, after, masks):
+    torch.manual_seed(0)
+    hidden = [layer for p in (0.4, 0.6) for layer in (nn.Linear(5, 5), nn.Sigmoid(), nn.Dropout(p))]
+    model, x, samples = nn.Sequential(*before, *hidden, *after).double(), rows(7, 5).double(), []
+    for way in WAYS if masks == "shared" else WAYS[1:]:  # a fold has its own order of rows and passes
         with only(way):
-            samples.append(mc_predict(model, x, 50, masks="shared", seed=5, keep_samples=True).samples)
+            samples.append(mc_predict(model, x, 50, masks=masks, seed=5, keep_samples=True).samples)
     assert all(torch.allclose(other, samples[0], atol=1e-12) for other in samples[1:])
 
 
@@ -593,11 +594,11 @@ def test_global_hooks_are_seen():
     assert _mc_fast.chain(network()) is not None
 
 
-def test_sliced_stages_are_only_those_it_can_slice():
+def test_only_activations_before_dropout_are_left_out_with_its_units():
+    """A unit that was dropped is 0, and the sigmoid of 0 is not."""
     linear, drop = nn.Linear(3, 3), nn.Dropout(0.5)
-    assert _mc_fast.stages([drop, linear, nn.Tanh(), drop, linear])
-    for layers in ([linear, drop, nn.Sigmoid(), linear], [linear, drop, drop, linear], [linear, drop],
-                   [linear, nn.Dropout(0.1), linear]):
+    assert _mc_fast.stages([drop, linear, nn.Tanh(), drop, linear, drop])
+    for layers in ([linear, drop, nn.Sigmoid(), linear], [linear, drop, drop, linear]):
         assert _mc_fast.stages(layers) is None
 
 
