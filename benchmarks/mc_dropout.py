@@ -129,7 +129,8 @@ def peak_memory(way, case, n_passes):
 
 def memory_table(chosen):
     """Peak memory above the loop's."""
-    print(f"{'peak memory, MB more than the loop':36s}{'masks':>9s}{'T':>7s}{'mc_predict':>12s}{'line':>7s}{'big batch':>11s}")
+    print(f"{'peak memory, MB more than the loop':36s}{'masks':>9s}{'T':>7s}{'mc_predict':>12s}{'line':>7s}"
+          f"{'big batch':>11s}")
     for case, (name, *_, masks, _) in enumerate(CASES):
         if chosen not in f"{name}, {masks}":
             continue

@@ -34,23 +34,33 @@ PLAIN = (int, float, bool, complex, str, type(None), type(...), torch.Size, torc
          torch.memory_format)
 
 
-def draw(key, layer, stream, start, n, units, p):
-    """Rows start, …, start + n - 1 of a stream of masks: (n, units) bool, True (kept) with probability 1 - p.
+class Masks:
+    """Masks by address: one depends on the key (64 bits), its layer, its pass and its row, and on nothing else.
 
-    16 random bits an entry make p exact to 1/131072; where that is more than a thousandth of p or 1 - p, 32 bits do.
+    Shared masks stand in one stream, pass after pass; a mask for each row stands in a stream of its pass.
     """
-    bits = 16 if abs(round(p * 2**16) / 2**16 - p) <= 1e-3 * min(p, 1 - p) else 32
-    steps = -(-units * bits // 256)  # a step of Philox gives 256 bits, and a row begins with a step
-    philox = np.random.Philox(key=[key, layer], counter=[start * steps, 0, stream, 0])
-    lanes = philox.random_raw(4 * steps * n).view(f"<u{bits // 8}")
-    return lanes.reshape(n, -1)[:, :units] >= round(p * 2**bits)
 
+    def __init__(self, key, *, shared=False):
+        self.key, self.shared = key, shared
+        self.philox = np.random.Philox(key=[key, 0])
 
-def masks(key, *, shared):
-    """A function that gives the masks of a layer in pass t: (n, units) for n rows, (1, units) where they share it."""
-    if shared:
-        return lambda layer, t, first_row, n, units, p: draw(key, layer, 0, t, 1, units, p)
-    return lambda layer, t, first_row, n, units, p: draw(key, layer, 1 + t, first_row, n, units, p)
+    def __call__(self, layer, t, first_row, n, units, p):
+        """The masks of pass t for n rows: (n, units) bool, or (1, units) where they share it."""
+        return self.draw(layer, 0, t, 1, units, p) if self.shared else self.draw(layer, 1 + t, first_row, n, units, p)
+
+    def draw(self, layer, stream, start, n, units, p):
+        """Rows start, …, start + n - 1 of a stream: (n, units) bool, True (kept) with probability 1 - p.
+
+        16 random bits an entry make p exact to 1/131072; where that is more than a thousandth of p or 1 - p, 32 do.
+        """
+        bits = 16 if abs(round(p * 2**16) / 2**16 - p) <= 1e-3 * min(p, 1 - p) else 32
+        steps = -(-units * bits // 256)  # a step of Philox gives 256 bits, and a row begins with a step
+        counter, key = [start * steps, 0, stream, 0], [self.key, layer]
+        self.philox.state = {"bit_generator": "Philox", "buffer": np.zeros(4, np.uint64), "buffer_pos": 4,
+                             "has_uint32": 0, "uinteger": 0,
+                             "state": {"counter": np.array(counter, np.uint64), "key": np.array(key, np.uint64)}}
+        lanes = self.philox.random_raw(4 * steps * n).view(f"<u{bits // 8}")
+        return lanes.reshape(n, -1)[:, :units] >= round(p * 2**bits)
 
 
 def masked(x, keep, p, alpha=False):
@@ -69,13 +79,12 @@ def masked(x, keep, p, alpha=False):
 class Passes(TorchFunctionMode):
     """Forward passes of any model with our masks in its dropout layers: the plain loop, less its repeated start.
 
-    ``masks(layer, t, first_row, n, units, p)`` gives (n, units) bool, or (1, units) for all rows. As a function mode
-    it sees every call of torch that the model's code makes, and the model itself is not changed.
+    As a function mode it sees every call of torch that the model's code makes, and the model itself is not changed.
     """
 
-    def __init__(self, model, masks, *, shared=False, replay=True):
+    def __init__(self, model, masks, *, replay=True):
         super().__init__()
-        self.model, self.masks, self.shared, self.replay = model, masks, shared, replay
+        self.model, self.masks, self.replay = model, masks, replay
         self.copy_inputs = False  # for a model that overwrites its input
 
     def start(self, inputs, first_row):
@@ -113,7 +122,7 @@ class Passes(TorchFunctionMode):
                              "switch on: make it a dropout layer such as nn.Dropout in __init__.")
         axes, n = DROPOUTS[func], len(self.inputs[0])
         if x.ndim == 0 or len(x) != n or not (axes is None or x.ndim in axes):
-            if self.shared:
+            if self.masks.shared:
                 raise ValueError(f"A dropout layer gets shape {tuple(x.shape)} for {n} rows, so that masks=\"shared\" "
                                  "cannot tell its rows: put the rows on axis 0, or use masks=\"per_row\".")
             return func(x, p=p, training=training, inplace=inplace)
@@ -270,13 +279,14 @@ def _flat(module):
 def fold_rows(layers, x, n_passes):
     """How many rows `fold` takes at once with all their passes: 0 if the network is too large to gain from it."""
     linear = [layer for layer in layers if type(layer) is nn.Linear]
-    if sum(layer.weight.numel() for layer in linear) > SMALL:
+    if sum(layer.in_features * layer.out_features for layer in linear) > SMALL:
         return 0
-    width = max(x[0].numel(), *(x[0, ..., 0].numel() * layer.out_features for layer in linear), 1)
+    features = max([x.shape[-1], *(layer.out_features for layer in linear)])
+    width = max(1, x[0].numel() * features // max(1, x.shape[-1]))
     return max(1, FOLDED // (width * n_passes))
 
 
-def fold(layers, x, key, first_row, n_passes, shared):
+def fold(layers, x, masks, first_row, n_passes):
     """Yield the outputs of a small chain, (R, rows, …): all passes at once, or as many as fit for one row."""
     step = n_passes if len(x) > 1 else max(1, FOLDED // max(x.numel(), 1))
     for first in range(0, n_passes, step):
@@ -286,8 +296,8 @@ def fold(layers, x, key, first_row, n_passes, shared):
             if type(layer) is not nn.Dropout:
                 h = layer(h)
             elif layer.p > 0:
-                n, start = (1, first) if shared else (len(x), first_row * n_passes + first)
-                keep = draw(key, number, 0, start, n * count, h[0, 0].numel(), layer.p)
+                n, start = (1, first) if masks.shared else (len(x), first_row * n_passes + first)
+                keep = masks.draw(number, 0, start, n * count, h[0, 0].numel(), layer.p)
                 h, number = masked(h, keep.reshape(n, count, *h.shape[2:]), layer.p), number + 1
         yield h.transpose(0, 1)
 
@@ -307,12 +317,12 @@ def stages(layers):
     return found
 
 
-def wide(stages, x, masks, first_row, n_passes, shared):
+def wide(stages, x, masks, first_row, n_passes):
     """Yield the outputs of a wide chain pass by pass, (1, rows, …).
 
     Units are rows here, so that W h is a product of two matrices as they lie in memory, which is faster than x Wᵀ.
     """
-    slicing = shared and max(p for _, _, p in stages) >= SLICED
+    slicing = masks.shared and max(p for _, _, p in stages) >= SLICED
     first = next(i for i, (_, _, p) in enumerate(stages) if p)
     start = x.T.clone()
     for stage in stages[:first + 1]:
@@ -327,7 +337,7 @@ def wide(stages, x, masks, first_row, n_passes, shared):
                 live = torch.from_numpy(np.flatnonzero(keep)).to(h.device) if slicing else None
             h = _stage(stage, h, live, before) if i else _cut(h, 0, live)
             if p:
-                h = h / (1 - p) if slicing and p < 1 else masked(h, keep.T, p)
+                h = h * (1 / (1 - p)) if slicing and p < 1 else masked(h, keep.T, p)
         out = h if live is None else h.new_zeros(units, len(x)).index_copy_(0, live, h)
         yield out.T[None]
 

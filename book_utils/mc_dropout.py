@@ -15,7 +15,6 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.data import DataLoader, RandomSampler
 
 from book_utils import _mc_fast
-from book_utils.training import _flags_kept
 
 ROWS = 256  # rows of a block, unless the caller says otherwise
 TORCH_ROWS = 64  # rows of a block where torch draws masks itself, whatever the caller says
@@ -69,21 +68,23 @@ def dropout_active(model):
     """
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
-    stochastic = [module for module in model.modules() if _is_stochastic(module)]
+    modules = list(model.modules())
+    stochastic = [module for module in modules if _is_stochastic(module)]
     if not stochastic:
         raise ValueError(f"{type(model).__name__} has no dropout layer with p > 0: if its forward calls F.dropout, "
                          "make that an nn.Dropout layer in __init__, which can be found and switched.")
-    fused = torch.backends.mha.get_fastpath_enabled()
-    with _flags_kept(model):
-        try:
-            torch.backends.mha.set_fastpath_enabled(False)
-            for module in model.modules():
-                module.training = False
-            for module in stochastic:
-                module.training = True
-            yield model
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fused)
+    flags, fused = [module.training for module in modules], torch.backends.mha.get_fastpath_enabled()
+    try:
+        torch.backends.mha.set_fastpath_enabled(False)
+        for module in modules:
+            module.training = False
+        for module in stochastic:
+            module.training = True
+        yield model
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        for module, flag in zip(modules, flags, strict=True):
+            module.training = flag
 
 
 def _count(name, value):
@@ -204,14 +205,14 @@ def _loop(passes, inputs, first_row, n_passes, key, torch_draws):
 
 def _way(model, inputs, n_passes, masks, key, rows):
     """The way to compute this model's passes, as a function of a block's inputs and first row, and the block's rows."""
-    draw, shared = _mc_fast.masks(key, shared=masks == "shared"), masks == "shared"
+    draw = _mc_fast.Masks(key, shared=masks == "shared")
     layers = _mc_fast.chain(model) if len(inputs) == 1 and inputs[0].ndim > 1 else None
     if layers and (folded := _mc_fast.fold_rows(layers, inputs[0], n_passes)):
-        return lambda x, row: _mc_fast.fold(layers, *x, key, row, n_passes, shared), min(rows, folded)
+        return lambda x, row: _mc_fast.fold(layers, *x, draw, row, n_passes), min(rows, folded)
     stages = _mc_fast.stages(layers) if layers and inputs[0].ndim == 2 else None
     if stages:
-        return lambda x, row: _mc_fast.wide(stages, *x, draw, row, n_passes, shared), rows
-    passes = _mc_fast.Passes(model, draw, shared=shared)
+        return lambda x, row: _mc_fast.wide(stages, *x, draw, row, n_passes), rows
+    passes = _mc_fast.Passes(model, draw)
     torch_draws = _probe(passes, inputs, masks)
     return (lambda x, row: _loop(passes, x, row, n_passes, key, torch_draws)), TORCH_ROWS if torch_draws else rows
 
