@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.data import DataLoader, RandomSampler
 
-from book_utils import _mc_fast
+from book_utils import _mc_fast, _mc_passes
 
 ROWS = 256  # rows of a block, unless the caller says otherwise
 TORCH_ROWS = 64  # rows of a block where torch draws masks itself, whatever the caller says
@@ -34,6 +34,12 @@ def _is_stochastic(module):
     if isinstance(module, nn.RNNBase):  # it drops between its layers
         return module.dropout > 0 and module.num_layers > 1
     return isinstance(module, nn.MultiheadAttention) and module.dropout > 0
+
+
+def _set_flags(modules, flags):
+    for module, flag in zip(modules, flags, strict=True):
+        if module.training != flag:
+            module.training = flag
 
 
 @contextlib.contextmanager
@@ -69,22 +75,18 @@ def dropout_active(model):
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
     modules = list(model.modules())
-    stochastic = [module for module in modules if _is_stochastic(module)]
+    stochastic = {module for module in modules if _is_stochastic(module)}
     if not stochastic:
         raise ValueError(f"{type(model).__name__} has no dropout layer with p > 0: if its forward calls F.dropout, "
                          "make that an nn.Dropout layer in __init__, which can be found and switched.")
     flags, fused = [module.training for module in modules], torch.backends.mha.get_fastpath_enabled()
     try:
         torch.backends.mha.set_fastpath_enabled(False)
-        for module in modules:
-            module.training = False
-        for module in stochastic:
-            module.training = True
+        _set_flags(modules, [module in stochastic for module in modules])
         yield model
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
-        for module, flag in zip(modules, flags, strict=True):
-            module.training = flag
+        _set_flags(modules, flags)
 
 
 def _count(name, value):
@@ -97,11 +99,11 @@ def _count(name, value):
     return count
 
 
-def _key(seed):
-    """64 bits for the masks, from a seed or from the operating system."""
+def _check_options(masks, seed):
+    if masks not in ("per_row", "shared"):
+        raise ValueError(f'masks must be "per_row" (every row its own) or "shared" (one for all rows), not {masks!r}.')
     if seed is not None and not (isinstance(seed, (int, np.integer)) and seed >= 0):
         raise ValueError(f"seed must be a whole number that is at least 0, or None for a fresh one, not {seed!r}.")
-    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
 
 
 def _inputs(batch):
@@ -147,26 +149,25 @@ class _Moments:
     """Mean and standard deviation over passes, from sums of deviations from the first: no digits lost to the mean."""
 
     def __init__(self, out):
-        self.dtype, self.count = out.dtype, 0
+        self.dtype, self.count, self.sum, self.squares = out.dtype, 0, 0.0, 0.0
         # Sums need more digits than their terms; one kind of device has no float64.
         self.shift = out[0].to(torch.float32 if out.device.type == "mps" else torch.float64)
-        self.sum, self.squares = torch.zeros_like(self.shift), torch.zeros_like(self.shift)
 
     def add(self, out):
         """Take the outputs of some more passes, (R, rows, …)."""
-        deviation = out.to(self.shift.dtype) - self.shift
+        deviation = out - self.shift
         self.count += len(out)
-        self.sum += deviation.sum(dim=0)
-        self.squares += deviation.square().sum(dim=0)
+        self.sum = self.sum + deviation.sum(dim=0)
+        self.squares = self.squares + deviation.square_().sum(dim=0)
 
     def result(self):
         """Mean, standard deviation (None for one pass), and whether any two passes differ."""
-        mean = (self.shift + self.sum / self.count).to(self.dtype)
+        mean = self.sum / self.count
         if self.count == 1:
-            return mean, None, True
-        # Σ (d - d̄)² = Σ d² - (Σ d)² / T
-        var = (self.squares - self.sum.square() / self.count).clamp(min=0) / (self.count - 1)
-        return mean, var.sqrt().to(self.dtype), bool((self.squares != 0).any())
+            return (self.shift + mean).to(self.dtype), None, True
+        # Σ (d - d̄)² = Σ d² - d̄ Σ d
+        var = (self.squares - mean * self.sum).clamp_(min=0) / (self.count - 1)
+        return (self.shift + mean).to(self.dtype), var.sqrt_().to(self.dtype), bool(self.squares.any())
 
 
 def _checked_output(out, n):
@@ -180,41 +181,41 @@ def _checked_output(out, n):
     return out.detach()
 
 
-def _probe(passes, inputs, masks):
+def _probe(passes, inputs):
     """Run two rows to learn whether torch draws masks itself and whether the model overwrites its input."""
     copies = tuple(tensor[:2].clone() for tensor in inputs)
-    before, versions = _mc_fast.random_state(), [tensor._version for tensor in copies]
+    before, versions = _mc_passes.random_state(), [tensor._version for tensor in copies]
     passes.start(copies, 0)
     _checked_output(passes.run(0), len(copies[0]))
     passes.copy_inputs = versions != [tensor._version for tensor in copies]
-    torch_draws = not all(map(torch.equal, before, _mc_fast.random_state()))
-    if torch_draws and masks == "shared":
+    torch_draws = not all(map(torch.equal, before, _mc_passes.random_state()))
+    if torch_draws and passes.masks.shared:
         raise ValueError('masks="shared" reaches the masks of dropout layers, and this model draws others too (inside '
                          'an LSTM, GRU or RNN, in attention, or in a layer of its own): use masks="per_row".')
     return torch_draws
 
 
-def _loop(passes, inputs, first_row, n_passes, key, torch_draws):
+def _loop(passes, inputs, first_row, n_passes, torch_draws):
     """Yield the outputs of the passes one by one, (1, rows, …)."""
     passes.start(inputs, first_row)
     for t in range(n_passes):
         if torch_draws:
-            _mc_fast.reseed(int(np.random.SeedSequence([key, first_row, t]).generate_state(1, np.uint64)[0]))
+            address = np.random.SeedSequence([passes.masks.key, first_row, t])
+            _mc_passes.reseed(int(address.generate_state(1, np.uint64)[0]))
         yield _checked_output(passes.run(t), len(inputs[0]))[None]
 
 
-def _way(model, inputs, n_passes, masks, key, rows):
+def _way(model, inputs, n_passes, masks, rows):
     """The way to compute this model's passes, as a function of a block's inputs and first row, and the block's rows."""
-    draw = _mc_fast.Masks(key, shared=masks == "shared")
     layers = _mc_fast.chain(model) if len(inputs) == 1 and inputs[0].ndim > 1 else None
     if layers and (folded := _mc_fast.fold_rows(layers, inputs[0], n_passes)):
-        return lambda x, row: _mc_fast.fold(layers, *x, draw, row, n_passes), min(rows, folded)
+        return lambda inputs, row: _mc_fast.fold(layers, *inputs, masks, row, n_passes), min(rows, folded)
     stages = _mc_fast.stages(layers) if layers and inputs[0].ndim == 2 else None
     if stages:
-        return lambda x, row: _mc_fast.wide(stages, *x, draw, row, n_passes), rows
-    passes = _mc_fast.Passes(model, draw)
-    torch_draws = _probe(passes, inputs, masks)
-    return (lambda x, row: _loop(passes, x, row, n_passes, key, torch_draws)), TORCH_ROWS if torch_draws else rows
+        return lambda inputs, row: _mc_fast.wide(stages, *inputs, masks, row, n_passes), rows
+    passes = _mc_passes.Passes(model, masks)
+    torch_draws = _probe(passes, inputs)
+    return lambda inputs, row: _loop(passes, inputs, row, n_passes, torch_draws), TORCH_ROWS if torch_draws else rows
 
 
 def _bar(x, n_passes, progress):
@@ -284,18 +285,17 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
     >>> round(prediction.mean.item(), 1), round(prediction.std.item(), 1)
     (1.0, 1.0)
     """
-    n_passes, key = _count("n_passes", n_passes), _key(seed)
-    if masks not in ("per_row", "shared"):
-        raise ValueError(f'masks must be "per_row" (every row its own) or "shared" (one for all rows), not {masks!r}.')
+    n_passes = _count("n_passes", n_passes)
+    _check_options(masks, seed)
     rows = _count("batch_size", (getattr(x, "batch_size", None) or ROWS) if batch_size is None else batch_size)
     blocks = []
-    with dropout_active(model), _mc_fast.random_state_kept(), torch.inference_mode(False), torch.no_grad():
+    with dropout_active(model), _mc_passes.random_state_kept(), torch.inference_mode(False), torch.no_grad():
         device = next((parameter.device for parameter in model.parameters()), None)
         batches = (tuple(tensor.to(device) for tensor in batch) for batch in _batches(x))
         first = next(batches, None)
         if first is None or not len(first[0]):
             raise ValueError("x has no rows: there is nothing to predict.")
-        way, rows = _way(model, first, n_passes, masks, key, rows)
+        way, rows = _way(model, first, n_passes, _mc_passes.Masks(seed, shared=masks == "shared"), rows)
         with _bar(x, n_passes, progress) as bar:
             for row, inputs in _blocks(itertools.chain([first], batches), rows):
                 blocks.append(_block(way(inputs, row), bar, keep_samples))

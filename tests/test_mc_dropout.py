@@ -15,7 +15,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from book_utils import _mc_fast, mc_dropout
+from book_utils import _mc_fast, _mc_passes, mc_dropout
 from book_utils.dropout import enumerate_masks
 from book_utils.mc_dropout import dropout_active, mc_predict
 
@@ -43,11 +43,11 @@ def only(way):
         if way in ("passes", "plain loop"):
             patch.setattr(_mc_fast, "stages", lambda layers: None)
         if way == "plain loop":
-            patch.setattr(_mc_fast.Tape, "__init__", _without_tape)
+            patch.setattr(_mc_passes.Tape, "__init__", _without_tape)
         yield
 
 
-_tape_init = _mc_fast.Tape.__init__
+_tape_init = _mc_passes.Tape.__init__
 
 
 def _without_tape(self, on=True):
@@ -144,23 +144,23 @@ def assert_untouched(before, model):
 @pytest.mark.parametrize("p", [0.5, 0.1, 0.9, 0.003, 2e-5, 1 - 2e-5])
 def test_masks_drop_with_probability_p(p):
     n, units = 1000, 4000
-    dropped = 1 - _mc_fast.Masks(7).draw(0, 1, 0, n, units, p).mean()
+    dropped = 1 - _mc_passes.Masks(7).draw(0, 1, 0, n, units, p).mean()
     assert abs(dropped - p) <= 4 * np.sqrt(p * (1 - p) / (n * units)) + min(p, 1 - p) / 1000
 
 
 def test_masks_of_p_0_and_1():
-    assert _mc_fast.Masks(0).draw(0, 0, 0, 2, 50, 0.0).all() and not _mc_fast.Masks(0).draw(0, 0, 0, 2, 50, 1.0).any()
+    assert _mc_passes.Masks(0).draw(0, 0, 0, 2, 50, 0.0).all() and not _mc_passes.Masks(0).draw(0, 0, 0, 2, 50, 1.0).any()
 
 
 @pytest.mark.parametrize("p", [0.5, 1e-5])
 @pytest.mark.parametrize("units", [1, 16, 17, 100])
 def test_a_mask_depends_on_its_address_alone(p, units):
-    whole = _mc_fast.Masks(3).draw(1, 2, 0, 40, units, p)
-    assert np.array_equal(whole[7:20], _mc_fast.Masks(3).draw(1, 2, 7, 13, units, p))
+    whole = _mc_passes.Masks(3).draw(1, 2, 0, 40, units, p)
+    assert np.array_equal(whole[7:20], _mc_passes.Masks(3).draw(1, 2, 7, 13, units, p))
 
 
 def test_masks_of_different_addresses_are_independent():
-    masks = [_mc_fast.Masks(key).draw(layer, stream, 0, 200, 500, 0.5).ravel()
+    masks = [_mc_passes.Masks(key).draw(layer, stream, 0, 200, 500, 0.5).ravel()
              for key, layer, stream in itertools.product((0, 1), repeat=3)]
     share = np.mean([[a == b for a, b in itertools.combinations(masks, 2)]], axis=2)
     assert (abs(share - 0.5) <= 4 * 0.5 / np.sqrt(100_000)).all()
@@ -181,7 +181,7 @@ def test_over_all_masks_the_mean_and_std_are_those_of_enumeration(way, monkeypat
         assert (layer, stream, units, p) == (0, 0, d, 0.5)
         return every[start:start + n].astype(bool)
 
-    monkeypatch.setattr(_mc_fast.Masks, "draw", draw)
+    monkeypatch.setattr(_mc_passes.Masks, "draw", draw)
     model = network(hidden=d)
     with only(way):
         found = mc_predict(model, x, len(every), masks="shared", keep_samples=True)
@@ -231,13 +231,13 @@ def test_a_fold_is_the_loop_with_its_masks():
     model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.2), nn.Sequential(nn.Linear(4, 4), nn.GELU()), nn.Dropout(0.5),
                           nn.Linear(4, 1)).double()
     x, n_passes = rows(6, 3).double(), 30
-    folded = torch.cat(list(_mc_fast.fold(_mc_fast.chain(model), x, _mc_fast.Masks(9), 0, n_passes)))
+    folded = torch.cat(list(_mc_fast.fold(_mc_fast.chain(model), x, _mc_passes.Masks(9), 0, n_passes)))
 
-    class RowsFirst(_mc_fast.Masks):
+    class RowsFirst(_mc_passes.Masks):
         def __call__(self, layer, t, first_row, n, units, p):
             return np.concatenate([self.draw(layer, 0, row * n_passes + t, 1, units, p) for row in range(n)])
 
-    passes = _mc_fast.Passes(model, RowsFirst(9))
+    passes = _mc_passes.Passes(model, RowsFirst(9))
     passes.start((x,), 0)
     with dropout_active(model):
         assert torch.allclose(folded, torch.stack([passes.run(t) for t in range(n_passes)]), atol=1e-12)
@@ -685,7 +685,7 @@ def test_the_tape_never_changes_what_comes_out(odd):
     for replay in (True, False):
         torch.manual_seed(0)
         model = Custom(ODD[odd]).eval()
-        passes = _mc_fast.Passes(model, _mc_fast.Masks(1), replay=replay)
+        passes = _mc_passes.Passes(model, _mc_passes.Masks(1), replay=replay)
         passes.start((x,), 0)
         with torch.no_grad(), dropout_active(model):
             torch.manual_seed(1)
