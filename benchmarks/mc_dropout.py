@@ -1,0 +1,147 @@
+"""How long `mc_predict` takes beside the loop of forward passes that it replaces, as ratios measured in one process.
+
+Run it with `python benchmarks/mc_dropout.py`. The loop is `torch.stack([model(x) for _ in range(T)])` with its mean
+and standard deviation, without gradients and with dropout on; "one big batch" repeats the rows T times and runs them
+once, as torch-uncertainty does. One thread, warm, medians of five rounds that alternate between the ways, in time of
+the processor. Only the ratios mean anything on another machine.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from book_utils.mc_dropout import dropout_active, mc_predict
+
+REPEATS = 5
+
+
+def small():
+    """3-16-1."""
+    return nn.Sequential(nn.Linear(3, 16), nn.GELU(), nn.Dropout(0.1), nn.Linear(16, 1))
+
+
+def wide(p):
+    """8-1024×4-1."""
+    layers, width = [], 8
+    for _ in range(4):
+        layers += [nn.Linear(width, 1024), nn.ReLU(), nn.Dropout(p)]
+        width = 1024
+    return nn.Sequential(*layers, nn.Linear(width, 1))
+
+
+def convolutional():
+    """28×28 images, batch normalization, dropout only near the end."""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Dropout(0.25), nn.Linear(64 * 49, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))
+
+
+class Custom(nn.Module):
+    """The same network as most people write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.norm1 = nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32)
+        self.conv2, self.norm2 = nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64)
+        self.drop1, self.fc1, self.drop2, self.fc2 = nn.Dropout(0.25), nn.Linear(64 * 49, 128), nn.Dropout(0.5), \
+            nn.Linear(128, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.norm1(self.conv1(x))), 2)
+        x = F.max_pool2d(F.relu(self.norm2(self.conv2(x))), 2)
+        x = self.drop1(torch.flatten(x, 1))
+        return self.fc2(self.drop2(F.relu(self.fc1(x))))
+
+
+def loop(model, x, n_passes):
+    """The sources' way."""
+    with torch.no_grad(), dropout_active(model):
+        samples = torch.stack([model(x) for _ in range(n_passes)])
+        return samples.mean(0), samples.std(0)
+
+
+def one_big_batch(model, x, n_passes):
+    """torch-uncertainty's way."""
+    with torch.no_grad(), dropout_active(model):
+        samples = model(x.repeat(n_passes, *[1] * (x.ndim - 1))).unflatten(0, (n_passes, -1))
+        return samples.mean(0), samples.std(0)
+
+
+# name, model, shape of x, passes, masks, what the ratio may be
+CASES = [
+    ("3-16-1, 1 row, T 100", small, (1, 3), 100, "per_row", 0.10),
+    ("3-16-1, 1 row, T 100", small, (1, 3), 100, "shared", 0.10),
+    ("8-1024×4-1, 64 rows, p .1, T 100", lambda: wide(0.1), (64, 8), 100, "per_row", 0.80),
+    ("8-1024×4-1, 64 rows, p .1, T 100", lambda: wide(0.1), (64, 8), 100, "shared", 0.70),
+    ("8-1024×4-1, 64 rows, p .5, T 100", lambda: wide(0.5), (64, 8), 100, "shared", 0.30),
+    ("8-1024×4-1, 2000 rows, p .1, T 10", lambda: wide(0.1), (2000, 8), 10, "per_row", 0.90),
+    ("8-1024×4-1, 2000 rows, p .1, T 10", lambda: wide(0.1), (2000, 8), 10, "shared", 0.78),
+    ("conv net, 256 rows, T 20", convolutional, (256, 1, 28, 28), 20, "per_row", 0.12),
+    ("conv net, custom, 256 rows, T 20", Custom, (256, 1, 28, 28), 20, "per_row", 0.40),
+]
+
+
+def seconds(function):
+    """The time of one run; short ones are run until they take a twentieth of a second."""
+    runs, start = 0, time.process_time()
+    while not runs or time.process_time() - start < 0.05:
+        function()
+        runs += 1
+    return (time.process_time() - start) / runs
+
+
+def median_seconds(*functions):
+    """The median time of each function, run in turn after one run to warm up."""
+    rounds = [[seconds(function) for function in functions] for _ in range(REPEATS + 1)]
+    return [statistics.median(times) for times in zip(*rounds[1:], strict=True)]
+
+
+def speed_table(chosen):
+    """One line a case: the ratio to the loop, the line that it must hold, and the big batch's ratio."""
+    print(f"{'time over the loop':36s}{'masks':>9s}{'mc_predict':>12s}{'line':>7s}{'big batch':>11s}{'loop':>12s}")
+    for name, make, shape, n_passes, masks, line in CASES:
+        if chosen not in f"{name}, {masks}":
+            continue
+        torch.manual_seed(0)
+        model, x = make().eval(), torch.randn(shape)
+        ours, plain, big = median_seconds(lambda: mc_predict(model, x, n_passes, masks=masks),  # noqa: B023
+                                          lambda: loop(model, x, n_passes),  # noqa: B023
+                                          lambda: one_big_batch(model, x, n_passes))  # noqa: B023
+        print(f"{name:36s}{masks:>9s}{ours / plain:12.3f}{line:7.2f}{big / plain:11.2f}{plain * 1000:9.1f} ms",
+              flush=True)
+
+
+def peak_memory(way, case, n_passes):
+    """Megabytes that a fresh process needs at its peak."""
+    program = ("import resource, sys, torch; sys.path.insert(0, 'benchmarks'); import mc_dropout as b\n"
+               "torch.set_num_threads(1); torch.manual_seed(0)\n"
+               f"_, make, shape, _, masks, _ = b.CASES[{case}]; model, x = make().eval(), torch.randn(shape)\n"
+               f"{way}\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)")
+    program = program.replace("T)", f"{n_passes})")
+    return float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+
+
+def memory_table(chosen):
+    """Peak memory above the loop's."""
+    print(f"{'peak memory, MB more than the loop':36s}{'masks':>9s}{'T':>7s}{'mc_predict':>12s}{'line':>7s}"
+          f"{'big batch':>11s}")
+    for case, (name, *_, masks, _) in enumerate(CASES):
+        if chosen not in f"{name}, {masks}":
+            continue
+        for n_passes in (10, 100):
+            plain, ours, big = (peak_memory(way, case, n_passes) for way in (
+                "b.loop(model, x, T)", "b.mc_predict(model, x, n_passes=T), masks=masks)".replace("T),", "T,"),
+                "b.one_big_batch(model, x, T)"))
+            print(f"{name:36s}{masks:>9s}{n_passes:7d}{ours - plain:12.0f}{80:7d}{big - plain:11.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    chosen = sys.argv[1] if len(sys.argv) > 1 else ""
+    speed_table(chosen)
