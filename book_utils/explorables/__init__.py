@@ -9,9 +9,10 @@ from book_utils.explorables._collinear import collinear
 from book_utils.explorables._cover import cover
 from book_utils.explorables._element import Explorable
 from book_utils.explorables._lab import lab
+from book_utils.explorables._mc_curves import mc_curves
 from book_utils.explorables._qball import qball
 from book_utils.explorables._quiz import question, quiz
 from book_utils.explorables._shrinkage import shrinkage
 from book_utils.explorables._train_circles import train_circles
 
-__all__ = ["Explorable", "collinear", "cover", "lab", "qball", "question", "quiz", "shrinkage", "train_circles"]
+__all__ = ["Explorable", "collinear", "cover", "lab", "mc_curves", "qball", "question", "quiz", "shrinkage", "train_circles"]
