@@ -1,0 +1,318 @@
+"""Monte Carlo dropout: ask a trained network many times, each time with other units dropped.
+
+Only dropout is switched on for it. Everything else, batch normalization above all, predicts as in evaluation.
+"""
+
+import contextlib
+import itertools
+import operator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+from torch.utils.data import DataLoader, RandomSampler
+
+from book_utils import _mc_fast
+from book_utils.training import _flags_kept
+
+ROWS = 256  # rows of a block, unless the caller says otherwise
+TORCH_ROWS = 64  # rows of a block where torch draws masks itself, whatever the caller says
+
+
+class MCPrediction(NamedTuple):
+    """What `mc_predict` found: the mean and the standard deviation over the passes, and the passes if kept."""
+
+    mean: torch.Tensor
+    std: torch.Tensor | None
+    samples: torch.Tensor | None
+
+
+def _is_stochastic(module):
+    if isinstance(module, _DropoutNd):
+        return module.p > 0
+    if isinstance(module, nn.RNNBase):  # it drops between its layers
+        return module.dropout > 0 and module.num_layers > 1
+    return isinstance(module, nn.MultiheadAttention) and module.dropout > 0
+
+
+@contextlib.contextmanager
+def dropout_active(model):
+    """Within the block, drop as in training and do everything else as in evaluation.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Every dropout layer in it (or itself) is switched on, so are the dropout between the layers of an LSTM, GRU
+        or RNN and that of attention; every other module is in eval mode. Torch's fused attention, which leaves
+        dropout out, is off. All that comes back at the end, also after an exception and from nested blocks.
+
+    Yields
+    ------
+    torch.nn.Module
+        The model. Random numbers come from torch's global generator: two passes differ.
+
+    Raises
+    ------
+    ValueError
+        If `model` is no module or no layer of it is stochastic.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5))
+    >>> with dropout_active(model):
+    ...     [module.training for module in model]
+    [False, True]
+    >>> [module.training for module in model]
+    [True, True]
+    """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
+    stochastic = [module for module in model.modules() if _is_stochastic(module)]
+    if not stochastic:
+        raise ValueError(f"{type(model).__name__} has no dropout layer with p > 0: if its forward calls F.dropout, "
+                         "make that an nn.Dropout layer in __init__, which can be found and switched.")
+    fused = torch.backends.mha.get_fastpath_enabled()
+    with _flags_kept(model):
+        try:
+            torch.backends.mha.set_fastpath_enabled(False)
+            for module in model.modules():
+                module.training = False
+            for module in stochastic:
+                module.training = True
+            yield model
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _count(name, value):
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise ValueError(f"{name} must be a whole number that is at least 1, not {value!r}.")
+    return count
+
+
+def _key(seed):
+    """64 bits for the masks, from a seed or from the operating system."""
+    if seed is not None and not (isinstance(seed, (int, np.integer)) and seed >= 0):
+        raise ValueError(f"seed must be a whole number that is at least 0, or None for a fresh one, not {seed!r}.")
+    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+
+
+def _inputs(batch):
+    """A batch as the tuple of tensors that the model is called with."""
+    inputs = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+    for tensor in inputs:
+        if not isinstance(tensor, torch.Tensor):
+            raise ValueError(f"x must be a tensor, a tuple of tensors or a DataLoader, not {type(tensor).__name__}: "
+                             "convert arrays with torch.as_tensor(x, dtype=torch.float32).")
+    shapes = [tuple(tensor.shape) for tensor in inputs]
+    if not shapes or not all(shapes) or len({shape[0] for shape in shapes}) > 1:
+        raise ValueError(f"All of x must have the same number of rows on axis 0, not shapes {shapes}.")
+    return inputs
+
+
+def _batches(x):
+    """The batches of x: tuples of tensors."""
+    if not isinstance(x, DataLoader):
+        inputs = _inputs(x)
+        yield inputs
+        return
+    if isinstance(x.sampler, RandomSampler):
+        raise ValueError("x is a DataLoader that shuffles, so that predictions would not follow the rows: give it "
+                         "shuffle=False.")
+    for batch in x:  # (inputs, targets, …): what follows the inputs is no input
+        yield _inputs(batch[0] if isinstance(batch, (tuple, list)) else batch)
+
+
+def _blocks(batches, size):
+    """Cut batches of any sizes into blocks of `size` rows, the last one of what is left: (first row, inputs)."""
+    first, rest = 0, None
+    for batch in batches:
+        rows = batch if rest is None else tuple(map(torch.cat, zip(rest, batch, strict=True)))
+        whole = len(rows[0]) // size * size
+        for start in range(0, whole, size):
+            yield first + start, tuple(tensor[start:start + size] for tensor in rows)
+        first, rest = first + whole, tuple(tensor[whole:] for tensor in rows)
+    if len(rest[0]):
+        yield first, rest
+
+
+class _Moments:
+    """Mean and standard deviation over passes, from sums of deviations from the first: no digits lost to the mean."""
+
+    def __init__(self, out):
+        self.dtype, self.count = out.dtype, 0
+        # Sums need more digits than their terms; one kind of device has no float64.
+        self.shift = out[0].to(torch.float32 if out.device.type == "mps" else torch.float64)
+        self.sum, self.squares = torch.zeros_like(self.shift), torch.zeros_like(self.shift)
+
+    def add(self, out):
+        """Take the outputs of some more passes, (R, rows, …)."""
+        deviation = out.to(self.shift.dtype) - self.shift
+        self.count += len(out)
+        self.sum += deviation.sum(dim=0)
+        self.squares += deviation.square().sum(dim=0)
+
+    def result(self):
+        """Mean, standard deviation (None for one pass), and whether any two passes differ."""
+        mean = (self.shift + self.sum / self.count).to(self.dtype)
+        if self.count == 1:
+            return mean, None, True
+        # Σ (d - d̄)² = Σ d² - (Σ d)² / T
+        var = (self.squares - self.sum.square() / self.count).clamp(min=0) / (self.count - 1)
+        return mean, var.sqrt().to(self.dtype), bool((self.squares != 0).any())
+
+
+def _checked_output(out, n):
+    if not (isinstance(out, torch.Tensor) and out.is_floating_point()):
+        found = out.dtype if isinstance(out, torch.Tensor) else type(out).__name__
+        raise ValueError(f"The model must return one tensor of floating-point numbers, not {found}: wrap it in a "
+                         "module whose forward returns the part to average.")
+    if out.shape[:1] != (n,):
+        raise ValueError(f"The model returned shape {tuple(out.shape)} for {n} rows: rows must stay on axis 0 (no "
+                         "squeeze(); batch_first=True).")
+    return out.detach()
+
+
+def _probe(passes, inputs, masks):
+    """Run two rows to learn whether torch draws masks itself and whether the model overwrites its input."""
+    copies = tuple(tensor[:2].clone() for tensor in inputs)
+    before, versions = _mc_fast.random_state(), [tensor._version for tensor in copies]
+    passes.start(copies, 0)
+    _checked_output(passes.run(0), len(copies[0]))
+    passes.copy_inputs = versions != [tensor._version for tensor in copies]
+    torch_draws = not all(map(torch.equal, before, _mc_fast.random_state()))
+    if torch_draws and masks == "shared":
+        raise ValueError('masks="shared" reaches the masks of dropout layers, and this model draws others too (inside '
+                         'an LSTM, GRU or RNN, in attention, or in a layer of its own): use masks="per_row".')
+    return torch_draws
+
+
+def _loop(passes, inputs, first_row, n_passes, key, torch_draws):
+    """Yield the outputs of the passes one by one, (1, rows, …)."""
+    passes.start(inputs, first_row)
+    for t in range(n_passes):
+        if torch_draws:
+            _mc_fast.reseed(int(np.random.SeedSequence([key, first_row, t]).generate_state(1, np.uint64)[0]))
+        yield _checked_output(passes.run(t), len(inputs[0]))[None]
+
+
+def _way(model, inputs, n_passes, masks, key, rows):
+    """The way to compute this model's passes, as a function of a block's inputs and first row, and the block's rows."""
+    draw, shared = _mc_fast.masks(key, shared=masks == "shared"), masks == "shared"
+    layers = _mc_fast.chain(model) if len(inputs) == 1 and inputs[0].ndim > 1 else None
+    if layers and (folded := _mc_fast.fold_rows(layers, inputs[0], n_passes)):
+        return lambda x, row: _mc_fast.fold(layers, *x, key, row, n_passes, shared), min(rows, folded)
+    stages = _mc_fast.stages(layers) if layers and shared and inputs[0].ndim == 2 else None
+    if stages:
+        return lambda x, row: (_mc_fast.sliced(stages, *x, draw, t)[None] for t in range(n_passes)), rows
+    passes = _mc_fast.Passes(model, draw, shared=shared)
+    torch_draws = _probe(passes, inputs, masks)
+    return (lambda x, row: _loop(passes, x, row, n_passes, key, torch_draws)), TORCH_ROWS if torch_draws else rows
+
+
+def _bar(x, n_passes, progress):
+    """A progress bar that counts rows times passes, or one that shows nothing."""
+    if not progress:
+        return contextlib.nullcontext()
+    from tqdm.auto import tqdm
+
+    n = len(x.dataset) if isinstance(x, DataLoader) else len(_inputs(x)[0])
+    return tqdm(total=n * n_passes, unit="row", unit_scale=True)
+
+
+def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_samples=False, batch_size=None,
+               progress=False):
+    """Mean and standard deviation of a network's outputs over forward passes with dropout on.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Any module whose rows are on axis 0 and whose output is one tensor. Not changed: no flag, no buffer.
+    x : (n, ...) tensor, tuple of such tensors, or DataLoader
+        A tuple means ``model(*x)``. A DataLoader must not shuffle; of its batches (inputs, targets) the first part
+        is taken. Blocks of rows go to the device of the model.
+    n_passes : int
+        T, the number of passes.
+    masks : {"per_row", "shared"}
+        ``"per_row"``: every row of every pass has a mask of its own. ``"shared"``: all rows of a pass have the same,
+        so that each pass is one function of x.
+    seed : int, optional
+        Makes the result reproducible; None takes a fresh seed from the operating system. Torch's global random
+        state is neither read nor changed (on CPU and CUDA devices).
+    keep_samples : bool
+        Also return all outputs, which takes T times the memory.
+    batch_size : int, optional
+        Rows at a time, which bounds the memory and does not change the result beyond rounding: 256, or the
+        DataLoader's. Where torch draws masks itself (below) it is 64 in any case.
+    progress : bool
+        Show a bar (tqdm).
+
+    Returns
+    -------
+    MCPrediction
+        ``mean`` and ``std`` have the shape and dtype of the output, rows in the order of x, no gradient; ``std`` is
+        the sample standard deviation (T - 1 in the denominator), None for one pass. ``samples`` is (T, n, ...) or
+        None. The std is that of the network's output; the noise of an observation is not in it.
+
+    Raises
+    ------
+    ValueError
+        If no layer is stochastic, or all passes are equal; if dropout is out of reach (functional dropout that is
+        switched off; for shared masks, dropout inside a recurrent layer or attention); if an argument, an input
+        or an output is not as described.
+
+    Notes
+    -----
+    Gal & Ghahramani (2016), *Dropout as a Bayesian approximation*, ICML, section 4: their predictive mean, and the
+    root of their predictive variance without its noise term τ⁻¹.
+
+    A mask depends on the seed, the number of its layer, the pass and the row, and on nothing else. Inside recurrent
+    layers, attention, and layers of your own, torch draws the masks, from a seed for each pass of 64 rows.
+
+    Examples
+    --------
+    The output is 0 or 2, each half of the time:
+
+    >>> prediction = mc_predict(nn.Dropout(0.5), torch.ones(1, 1), n_passes=1000, seed=0)
+    >>> round(prediction.mean.item(), 1), round(prediction.std.item(), 1)
+    (1.0, 1.0)
+    """
+    n_passes, key = _count("n_passes", n_passes), _key(seed)
+    if masks not in ("per_row", "shared"):
+        raise ValueError(f'masks must be "per_row" (every row its own) or "shared" (one for all rows), not {masks!r}.')
+    rows = _count("batch_size", (getattr(x, "batch_size", None) or ROWS) if batch_size is None else batch_size)
+    blocks = []
+    with dropout_active(model), _mc_fast.random_state_kept(), torch.inference_mode(False), torch.no_grad():
+        device = next((parameter.device for parameter in model.parameters()), None)
+        batches = (tuple(tensor.to(device) for tensor in batch) for batch in _batches(x))
+        first = next(batches)
+        way, rows = _way(model, first, n_passes, masks, key, rows)
+        with _bar(x, n_passes, progress) as bar:
+            for row, inputs in _blocks(itertools.chain([first], batches), rows):
+                blocks.append(_block(way(inputs, row), bar, keep_samples))
+    means, stds, differ, samples = zip(*blocks, strict=True)
+    if not any(differ):
+        raise ValueError(f"All {n_passes} passes gave the same output: nothing that reaches it is random. Look for "
+                         "dropout with p near 0 or 1, for units that are all dead, and for F.dropout in forward, which "
+                         "must become an nn.Dropout layer.")
+    return MCPrediction(torch.cat(means), None if n_passes == 1 else torch.cat(stds),
+                        torch.cat(samples, dim=1) if keep_samples else None)
+
+
+def _block(outputs, bar, keep_samples):
+    """Mean, standard deviation, whether passes differ, and samples of one block."""
+    moments, samples = None, []
+    for out in outputs:
+        moments = moments or _Moments(out)
+        moments.add(out)
+        if keep_samples:
+            samples.append(out)
+        if bar is not None:
+            bar.update(out.shape[0] * out.shape[1])
+    return *moments.result(), torch.cat(samples) if samples else None
