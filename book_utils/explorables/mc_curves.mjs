@@ -67,7 +67,7 @@ export function render(root, { start, rates, thetas, x, y, grid, truth, gap, pai
   const at = pair.map((i) => number(grid[i]));
   const cloud = panel({ label: `The answers of all passes at x = ${at[0]} and x = ${at[1]}, one dot a pass`,
     x: [-1.5, 0.1], y: [-1.5, 0.1], xticks: [-1.5, -1, -0.5, 0], yticks: [-1.5, -1, -0.5, 0], xlabel: `answer at x = ${at[0]}`,
-    ylabel: `answer at x = ${at[1]}` });
+    ylabel: `answer at x = ${at[1]}`, left: 54 });
 
   add(view.plot, "rect", { x: view.X(gap[0]), y: 0, width: view.X(gap[1]) - view.X(gap[0]), height: view.h,
     fill: "currentColor", opacity: 0.06 });
@@ -103,7 +103,11 @@ export function render(root, { start, rates, thetas, x, y, grid, truth, gap, pai
   const masks = (value) => () => { perRow = value; };
   const settings = [{ label: "One mask a pass", act: masks(false) }, { label: "A mask for each point", act: masks(true) },
     { label: "New masks", act: () => { draws += 1; } }, { label: "T = 1", values: { T: 1 } }];
-  const pressed = () => settings.slice(0, 2).forEach(({ node }, i) => node?.setAttribute("aria-pressed", String(perRow === Boolean(i))));
+  const pressed = () => settings.slice(0, 2).forEach(({ node }, i) => {
+    const on = perRow === Boolean(i);
+    node?.setAttribute("aria-pressed", String(on));
+    if (node) node.style.boxShadow = on ? "inset 0 0 0 1px currentColor" : "none";
+  });
   frame(root, { views: [view.node, cloud.node], start, draw, settings, reset: () => { perRow = false; draws = 0; },
     sliders: [{ name: "rate", label: "noise p", min: 0, max: rates.length - 1, step: 1, format: (i) => String(rates[i]) },
       { name: "T", label: "passes T", min: 1, max: 100, step: 1, format: String }] });
