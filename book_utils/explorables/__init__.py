@@ -15,4 +15,5 @@ from book_utils.explorables._quiz import question, quiz
 from book_utils.explorables._shrinkage import shrinkage
 from book_utils.explorables._train_circles import train_circles
 
-__all__ = ["Explorable", "collinear", "cover", "lab", "mc_curves", "qball", "question", "quiz", "shrinkage", "train_circles"]
+__all__ = ["Explorable", "collinear", "cover", "lab", "mc_curves", "qball", "question", "quiz", "shrinkage",
+           "train_circles"]

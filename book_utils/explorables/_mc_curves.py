@@ -123,7 +123,8 @@ def mc_curves(p=0.2, n_passes=40):
     ax.plot(x, y, "o", color=COLORS["data"], ms=3.5)
     ax.set(xlim=(-1, 1), ylim=(-2, 2), xlabel="x", ylabel="y")
     right.plot(*samples[:, PAIR].T, "o", color=COLORS["dropout"], ms=4)
-    right.set(xlim=(-1.5, 0.1), ylim=(-1.5, 0.1), xlabel=f"answer at x = {grid[PAIR[0]]:.2f}", ylabel=f"answer at x = {grid[PAIR[1]]:.2f}")
+    right.set(xlim=(-1.5, 0.1), ylim=(-1.5, 0.1))
+    right.set(xlabel=f"answer at x = {grid[PAIR[0]]:.2f}", ylabel=f"answer at x = {grid[PAIR[1]]:.2f}")
     return Explorable(
         "mc_curves",
         {"start": {"rate": RATES.index(p), "T": n_passes}, "rates": RATES, "thetas": thetas, "x": x, "y": y,
