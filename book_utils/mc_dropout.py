@@ -272,8 +272,8 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
     Gal & Ghahramani (2016), *Dropout as a Bayesian approximation*, ICML, section 4: their predictive mean, and the
     root of their predictive variance without its noise term τ⁻¹.
 
-    A mask depends on the seed, the number of its layer, the pass and the row, and on nothing else. Inside recurrent
-    layers, attention, and layers of your own, torch draws the masks, from a seed for each pass of 64 rows.
+    A mask depends on the seed, the number of its layer, the pass and the row (in a small network also on n_passes).
+    Inside recurrent layers, attention and layers of your own, torch draws the masks, seeded for each pass of 64 rows.
 
     Examples
     --------
@@ -291,18 +291,19 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
     with dropout_active(model), _mc_fast.random_state_kept(), torch.inference_mode(False), torch.no_grad():
         device = next((parameter.device for parameter in model.parameters()), None)
         batches = (tuple(tensor.to(device) for tensor in batch) for batch in _batches(x))
-        first = next(batches)
+        first = next(batches, None)
+        if first is None or not len(first[0]):
+            raise ValueError("x has no rows: there is nothing to predict.")
         way, rows = _way(model, first, n_passes, masks, key, rows)
         with _bar(x, n_passes, progress) as bar:
             for row, inputs in _blocks(itertools.chain([first], batches), rows):
                 blocks.append(_block(way(inputs, row), bar, keep_samples))
-    means, stds, differ, samples = zip(*blocks, strict=True)
-    if not any(differ):
-        raise ValueError(f"All {n_passes} passes gave the same output: nothing that reaches it is random. Look for "
-                         "dropout with p near 0 or 1, for units that are all dead, and for F.dropout in forward, which "
-                         "must become an nn.Dropout layer.")
-    return MCPrediction(torch.cat(means), None if n_passes == 1 else torch.cat(stds),
-                        torch.cat(samples, dim=1) if keep_samples else None)
+        means, stds, differ, samples = zip(*blocks, strict=True)
+        if not any(differ):
+            raise ValueError(f"All {n_passes} passes gave the same output: look for F.dropout in forward (make it an "
+                             "nn.Dropout layer), for p near 0 or 1 and for units that are all dead.")
+        return MCPrediction(torch.cat(means), None if n_passes == 1 else torch.cat(stds),
+                            torch.cat(samples, dim=1) if keep_samples else None)
 
 
 def _block(outputs, bar, keep_samples):
