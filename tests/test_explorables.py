@@ -120,6 +120,17 @@ def shrinkage_cases():
         yield "loo_mse", [U, s, U.T @ y, y, lam]
 
 
+def mc_curves_cases():
+    for seed in range(12):
+        theta, x = RANDOM.standard_normal(481), RANDOM.uniform(-1, 1, int(RANDOM.integers(2, 30)))
+        p, T = RANDOM.choice([0.05, 0.2, 0.5]), int(RANDOM.integers(1, 20))
+        yield "uniforms", [seed * 400_000_000, int(RANDOM.integers(0, 200))]
+        yield "curves", [theta, x, p, T, bool(seed % 2), seed]
+        yield "summary", [RANDOM.standard_normal((T, 7))]
+        yield "correlation", [RANDOM.standard_normal(T), RANDOM.standard_normal(T)]
+    yield "correlation", [[1, 1], [0, 1]]
+
+
 @pytest.fixture(scope="module")
 def module_page(browser):
     """A page that can import the modules of `book_utils/explorables`, served from the folder itself."""
@@ -142,6 +153,7 @@ def module_page(browser):
     ("neuron", "book_utils.explorables._neuron", neuron_cases),
     ("train_circles", "book_utils.explorables._train_circles", train_circles_cases),
     ("jensen", "book_utils.explorables._jensen", jensen_cases),
+    ("mc_curves", "book_utils.explorables._mc_curves", mc_curves_cases),
 ])
 def test_javascript_equals_python(module_page, name, module, cases):
     python = importlib.import_module(module)
@@ -336,7 +348,7 @@ def test_with_reduced_motion_play_is_a_jump(circles_page):
 
 @pytest.mark.parametrize("name", [
     "batch_mates", "collinear", "cover", "jensen", "neuron", "qball", "shrinkage", "train_circles",
-    "norm_axes",
+    "norm_axes", "mc_curves",
 ])
 def test_the_fragment_is_complete_and_stable(name):
     bundle = getattr(explorables, name)()._repr_mimebundle_()
@@ -410,6 +422,44 @@ def test_the_gap_that_jensen_says_is_the_gap_over_all_masks(browser):
     page.locator("input[name=p]").press("Home")
     assert "Nothing is dropped" in say.inner_text()
     page.close()
+def test_uniforms_are_uniform_and_change_with_the_seed():
+    from book_utils.explorables._mc_curves import uniforms
+
+    u = np.stack([uniforms(seed, 20_000) for seed in range(20)])
+    counts = np.histogram(u, bins=50, range=(0, 1))[0]
+    expected = u.size / 50
+    assert abs(counts - expected).max() < 4 * np.sqrt(expected)
+    assert abs(np.corrcoef(u) - np.eye(20)).max() < 4 / np.sqrt(20_000)
+    assert abs(np.corrcoef(u.ravel()[1:], u.ravel()[:-1])[0, 1]) < 4 / np.sqrt(u.size)
+
+
+def test_passes_with_either_mask_have_the_variance_that_all_masks_of_a_layer_have():
+    """With the second layer's masks undone by w3 = 0 but for one unit, mean and variance are known exactly."""
+    from book_utils.explorables._mc_curves import HIDDEN, curves
+
+    p, T = 0.3, 20_000
+    theta = np.zeros(481)
+    theta[:HIDDEN], theta[2 * HIDDEN:3 * HIDDEN], theta[460] = 1, 1, 2.0  # h_j = x; unit 0 sees h_0; output 2 x m m'
+    for per_row in (False, True):
+        out = curves(theta, [0.5, 0.8], p, T, per_row, 3)
+        exact = 1 / (1 - p) ** 2 - 1  # variance of m m' / (1 - p)^2
+        assert np.allclose(out.mean(axis=0), [1, 1.6], atol=4 * 1.6 * np.sqrt(exact / T))
+        assert np.allclose(out.var(axis=0) / np.array([1, 1.6]) ** 2, exact, atol=0.05)
+        assert np.allclose(np.corrcoef(out.T)[0, 1], 0 if per_row else 1, atol=4 / np.sqrt(T))
+
+
+def test_the_stored_networks_are_those_that_train_makes():
+    """The same curve on the data; single weights may move with the instruction set."""
+    from book_utils.explorables import _mc_curves as python
+
+    x, theta = python.data()[0], explorables.mc_curves().state["thetas"][1]
+    again, stored = (python.curves(t, x, 0.0, 1, False, 0)[0] for t in (python.train(0.1), theta))
+    assert np.allclose(again, stored, atol=0.05)
+
+
+def test_mc_curves_refuses_a_rate_without_a_network():
+    with pytest.raises(ValueError, match=r"one of .* not 0.15"):
+        explorables.mc_curves(p=0.15)
 
 
 def test_two_versions_get_two_names(monkeypatch):

@@ -11,6 +11,7 @@ from book_utils.explorables._cover import cover
 from book_utils.explorables._element import Explorable
 from book_utils.explorables._jensen import jensen
 from book_utils.explorables._lab import lab
+from book_utils.explorables._mc_curves import mc_curves
 from book_utils.explorables._neuron import neuron
 from book_utils.explorables._norm_axes import norm_axes
 from book_utils.explorables._qball import qball
@@ -18,5 +19,5 @@ from book_utils.explorables._quiz import question, quiz
 from book_utils.explorables._shrinkage import shrinkage
 from book_utils.explorables._train_circles import train_circles
 
-__all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "neuron", "norm_axes", "qball",
-           "question", "quiz", "shrinkage", "train_circles"]
+__all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron", "norm_axes",
+           "qball", "question", "quiz", "shrinkage", "train_circles"]
