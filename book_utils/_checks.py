@@ -25,9 +25,9 @@ def checked_number(name, value, what, holds):
 def checked_count(name, value, low, high=None, note=""):
     """A whole number from low to high as an int, or a ValueError."""
     span = f"that is at least {low}" if high is None else f"between {low} and {high}"
-    number = checked_number(name, value, f"a whole number {span}{note}",
-                            lambda v: v == v // 1 and low <= v <= (np.inf if high is None else high) and v < np.inf)
-    return int(number)
+    checked_number(name, value, f"a whole number {span}{note}",
+                   lambda v: low <= v <= (np.inf if high is None else high) and v < np.inf and v == int(v))
+    return int(value)
 
 
 def checked_flag(name, value):

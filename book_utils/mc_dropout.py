@@ -5,7 +5,7 @@ Only dropout is switched on for it. Everything else, batch normalization above a
 
 import contextlib
 import itertools
-import operator
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.data import DataLoader, RandomSampler
 
 from book_utils import _mc_fast, _mc_passes
+from book_utils._checks import checked_count, checked_flag, shown
 
 ROWS = 256  # rows of a block, unless the caller says otherwise
 TORCH_ROWS = 64  # rows of a block where torch draws masks itself, whatever the caller says
@@ -89,21 +90,12 @@ def dropout_active(model):
         _set_flags(modules, flags)
 
 
-def _count(name, value):
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1:
-        raise ValueError(f"{name} must be a whole number that is at least 1, not {value!r}.")
-    return count
-
-
-def _check_options(masks, seed):
-    if masks not in ("per_row", "shared"):
-        raise ValueError(f'masks must be "per_row" (every row its own) or "shared" (one for all rows), not {masks!r}.')
-    if seed is not None and not (isinstance(seed, (int, np.integer)) and seed >= 0):
-        raise ValueError(f"seed must be a whole number that is at least 0, or None for a fresh one, not {seed!r}.")
+def _checked_options(masks, seed):
+    """The seed as an int or None, or a ValueError."""
+    if not (isinstance(masks, str) and masks in ("per_row", "shared")):
+        raise ValueError(f'masks must be "per_row" (every row its own) or "shared" (one for all rows), not '
+                         f"{shown(masks)}.")
+    return None if seed is None else checked_count("seed", seed, 0, 2**128, note=", or None for a fresh one")
 
 
 def _inputs(batch):
@@ -113,6 +105,8 @@ def _inputs(batch):
         if not isinstance(tensor, torch.Tensor):
             raise ValueError(f"x must be a tensor, a tuple of tensors or a DataLoader, not {type(tensor).__name__}: "
                              "convert arrays with torch.as_tensor(x, dtype=torch.float32).")
+        if tensor.is_floating_point() and tensor.isnan().any():
+            raise ValueError("x holds nan: remove or impute values that are not finite.")
     shapes = [tuple(tensor.shape) for tensor in inputs]
     if not shapes or not all(shapes) or len({shape[0] for shape in shapes}) > 1:
         raise ValueError(f"All of x must have the same number of rows on axis 0, not shapes {shapes}.")
@@ -218,6 +212,18 @@ def _way(model, inputs, n_passes, masks, rows):
     return lambda inputs, row: _loop(passes, inputs, row, n_passes, torch_draws), TORCH_ROWS if torch_draws else rows
 
 
+@contextlib.contextmanager
+def _mismatch_explained():
+    """What torch says of an x of another dtype or width than the first layer's becomes a sentence."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not re.search("dtype|cannot be multiplied", str(error)):
+            raise
+        raise ValueError(f"x does not fit the model ({str(error).splitlines()[0]}): give it the dtype of the model's "
+                         "parameters, x.to(torch.float32) as a rule, and the features on the last axis.") from error
+
+
 def _bar(x, n_passes, progress):
     """A progress bar that counts rows times passes, or one that shows nothing."""
     if not progress:
@@ -285,11 +291,14 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
     >>> round(prediction.mean.item(), 1), round(prediction.std.item(), 1)
     (1.0, 1.0)
     """
-    n_passes = _count("n_passes", n_passes)
-    _check_options(masks, seed)
-    rows = _count("batch_size", (getattr(x, "batch_size", None) or ROWS) if batch_size is None else batch_size)
+    n_passes = checked_count("n_passes", n_passes, 1, 10**8)
+    seed = _checked_options(masks, seed)
+    batch_size = (getattr(x, "batch_size", None) or ROWS) if batch_size is None else batch_size
+    rows = checked_count("batch_size", batch_size, 1, 10**9)
+    keep_samples, progress = checked_flag("keep_samples", keep_samples), checked_flag("progress", progress)
     blocks = []
-    with dropout_active(model), _mc_passes.random_state_kept(), torch.inference_mode(False), torch.no_grad():
+    with (dropout_active(model), _mc_passes.random_state_kept(), torch.inference_mode(False), torch.no_grad(),
+          _mismatch_explained()):
         device = next((parameter.device for parameter in model.parameters()), None)
         batches = (tuple(tensor.to(device) for tensor in batch) for batch in _batches(x))
         first = next(batches, None)

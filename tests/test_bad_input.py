@@ -59,12 +59,17 @@ ARGUMENTS = {
     "normalization.layer_norm": lambda: {"x": ROWS, "gamma": ROWS[0], "beta": ROWS[1], "eps": 1e-5},
     "normalization.rms_norm": lambda: {"x": ROWS, "gamma": ROWS[0], "eps": 1e-5},
     "normalization.variance_shift": lambda: {"p": 0.3, "mean": 0.4, "var": 1.0},
+    "mc_dropout.dropout_active": lambda: {"model": nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))},
+    "mc_dropout.mc_predict": lambda: {
+        "model": nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5)).double(), "x": ROWS, "n_passes": 5, "masks": "shared",
+        "seed": 0, "keep_samples": True, "batch_size": 4, "progress": False},
     "training.fit": fit_arguments,
     "uncertainty.decompose": lambda: {"probs": np.full((4, 6, 2), 0.5)},
     "plots.plot_band": lambda: {"x": np.arange(3.0), "runs": X, "color": "black", "label": "label"},
     "style.use_book_style": lambda: {},
 }
-RESULTS = {"data.Split", "linear.RidgePath", "training.History", "uncertainty.Decomposition"}  # what functions return
+# What functions return.
+RESULTS = {"data.Split", "mc_dropout.MCPrediction", "linear.RidgePath", "training.History", "uncertainty.Decomposition"}
 
 ODD = {
     "nothing": None, "a word": "high", "nan": np.nan, "infinity": np.inf, "minus one": -1, "zero": 0, "one": 1,

@@ -149,7 +149,8 @@ def test_masks_drop_with_probability_p(p):
 
 
 def test_masks_of_p_0_and_1():
-    assert _mc_passes.Masks(0).draw(0, 0, 0, 2, 50, 0.0).all() and not _mc_passes.Masks(0).draw(0, 0, 0, 2, 50, 1.0).any()
+    drawn = [_mc_passes.Masks(0).draw(0, 0, 0, 2, 50, p) for p in (0.0, 1.0)]
+    assert drawn[0].all() and not drawn[1].any()
 
 
 @pytest.mark.parametrize("p", [0.5, 1e-5])
