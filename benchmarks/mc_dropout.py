@@ -1,15 +1,16 @@
 """How long `mc_predict` takes beside the loop of forward passes that it replaces, as ratios measured in one process.
 
-Run it with `python benchmarks/mc_dropout.py`. The loop is `torch.stack([model(x) for _ in range(T)])` with its mean
-and standard deviation, without gradients and with dropout on; "one big batch" repeats the rows T times and runs them
-once, as torch-uncertainty does. One thread, warm, medians of five rounds that alternate between the ways, in time of
-the processor. Only the ratios mean anything on another machine.
+Run it with `python benchmarks/mc_dropout.py`, or with words of the cases to run as its argument. The loop is
+`torch.stack([model(x) for _ in range(T)])` with its mean and standard deviation, without gradients and with dropout
+on; "big batch" repeats the rows T times and runs them at once, as torch-uncertainty does. One thread, warm, medians of
+five rounds that alternate between the ways, in time of the processor. Only the ratios mean anything on another machine.
 """
 
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -118,30 +119,33 @@ def speed_table(chosen):
 
 
 def peak_memory(way, case, n_passes):
-    """Megabytes that a fresh process needs at its peak."""
-    program = ("import resource, sys, torch; sys.path.insert(0, 'benchmarks'); import mc_dropout as b\n"
-               "torch.set_num_threads(1); torch.manual_seed(0)\n"
-               f"_, make, shape, _, masks, _ = b.CASES[{case}]; model, x = make().eval(), torch.randn(shape)\n"
-               f"{way}\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)")
-    program = program.replace("T)", f"{n_passes})")
-    return float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+    """Megabytes that a fresh process needs at its peak to run a way on a case."""
+    program = f"""
+import resource, sys, torch
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from mc_dropout import CASES, loop, mc_predict
+torch.set_num_threads(1)
+_, make, shape, _, masks, _ = CASES[{case}]
+model, x, n_passes = make().eval(), torch.randn(shape), {n_passes}
+{way}
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"""
+    return float(subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True).stdout)
 
 
 def memory_table(chosen):
-    """Peak memory above the loop's."""
-    print(f"{'peak memory, MB more than the loop':36s}{'masks':>9s}{'T':>7s}{'mc_predict':>12s}{'line':>7s}"
-          f"{'big batch':>11s}")
+    """One line a case and T: how much more memory than the loop, at the peak."""
+    print(f"{'peak memory, MB beyond the loop':36s}{'masks':>9s}{'T':>12s}{'beyond':>7s}{'line':>11s}{'loop':>12s}")
     for case, (name, *_, masks, _) in enumerate(CASES):
-        if chosen not in f"{name}, {masks}":
-            continue
-        for n_passes in (10, 100):
-            plain, ours, big = (peak_memory(way, case, n_passes) for way in (
-                "b.loop(model, x, T)", "b.mc_predict(model, x, n_passes=T), masks=masks)".replace("T),", "T,"),
-                "b.one_big_batch(model, x, T)"))
-            print(f"{name:36s}{masks:>9s}{n_passes:7d}{ours - plain:12.0f}{80:7d}{big - plain:11.0f}", flush=True)
+        for n_passes in (10, 100) if chosen in f"{name}, {masks}" else ():
+            plain, ours = (peak_memory(way, case, n_passes) for way in (
+                "loop(model, x, n_passes)", "mc_predict(model, x, n_passes, masks=masks)"))
+            print(f"{name.rsplit(',', 1)[0]:36s}{masks:>9s}{n_passes:12d}{ours - plain:7.0f}{80:11d}{plain:9.0f} MB",
+                  flush=True)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     chosen = sys.argv[1] if len(sys.argv) > 1 else ""
     speed_table(chosen)
+    print()
+    memory_table(chosen)

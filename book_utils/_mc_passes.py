@@ -92,7 +92,7 @@ class Passes(TorchFunctionMode):
         except Exception:
             if not replayed:
                 raise
-            self.tape = Tape(on=False)  # the same pass in full; an error of the model's own comes back
+            self.tape = Tape(on=False)  # the same pass in full, to which an error of the model's own comes back
             return self.run(t)
         self.tape.finish()
         return out
@@ -155,7 +155,8 @@ class Tape:
         return func(*args, **kwargs)
 
     def _record(self, func, args, kwargs):
-        key = self._key((args, kwargs), new=True)
+        unseen = func == torch.Tensor.data.__get__  # torch does not count changes made through it
+        key = None if unseen else self._key((args, kwargs), new=True)
         result = func(*args, **kwargs)
         names = self._key(result, new=True, weak=True)
         if key is None or names is None or torch.is_grad_enabled():
@@ -178,7 +179,7 @@ class Tape:
     def _name(self, tensor, new, weak):
         known = self.names.get(id(tensor))
         if known is None or known[0]() is not tensor:
-            if not new or tensor.is_inference():
+            if not new or tensor.is_inference() or tensor.layout != torch.strided or tensor.is_nested:
                 return None
             known = self.names[id(tensor)] = (weakref.ref(tensor), len(self.held))
             self.held.append((known[0] if weak else lambda: tensor, tensor._version, weak, tensor.to("meta")))

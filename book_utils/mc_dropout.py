@@ -282,6 +282,8 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
 
     A mask depends on the seed, the number of its layer, the pass and the row (in a small network also on n_passes).
     Inside recurrent layers, attention and layers of your own, torch draws the masks, seeded for each pass of 64 rows.
+    Code that hides dropout behind ``self.training`` of a module that is none of these, as some attention written by
+    hand does, stays switched off.
 
     Examples
     --------
