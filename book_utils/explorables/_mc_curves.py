@@ -131,5 +131,5 @@ def mc_curves(p=0.2, n_passes=40):
          "grid": grid, "truth": truth(grid).round(4), "gap": GAP, "pair": PAIR, "seed": SEED},
         fallback=figure,
         alt="Left, gray data points on both sides of a gap, a dozen green curves of one network under different masks, "
-            "and their band. In the gap the band is hardly wider than on the data, and the dashed truth runs outside "
+            "and their band. In the gap the band is narrower than on the data, and the dashed truth runs outside "
             "it. Right, the answers of all passes at two neighboring points lie close to a line.")
