@@ -733,7 +733,7 @@ class Functional(nn.Module):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"n_passes": 0}, "n_passes must be a whole number that is at least 1, not 0"),
+    ({"n_passes": 0}, "n_passes must be a whole number between 1 and.*, not 0"),
     ({"n_passes": 2.5}, "n_passes must be.*not 2.5"),
     ({"batch_size": -1}, "batch_size must be.*not -1"),
     ({"masks": "row"}, """masks must be "per_row".* or "shared".*not 'row'"""),
