@@ -141,7 +141,7 @@ def assert_untouched(before, model):
 
 # Masks
 
-@pytest.mark.parametrize("p", [0.5, 0.1, 0.9, 0.003, 2e-5, 1 - 2e-5])
+@pytest.mark.parametrize("p", [0.5, 0.1, 0.9, 0.003, 8e-6, 1 - 8e-6])
 def test_masks_drop_with_probability_p(p):
     n, units = 1000, 4000
     dropped = 1 - _mc_passes.Masks(7).draw(0, 1, 0, n, units, p).mean()
@@ -376,6 +376,13 @@ def test_blocks_and_ways(way):
         samples = [mc_predict(model, x, 4, seed=1, masks="shared", keep_samples=True, batch_size=size).samples
                    for size in (None, 7)]
     assert torch.allclose(*samples, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_two_rows_have_the_same_masks(name):
+    make, shape = MODELS[name]
+    samples = mc_predict(make(), rows(1, *shape).repeat(200, *[1] * len(shape)), 30, seed=0, keep_samples=True).samples
+    assert len(samples.flatten(2).transpose(0, 1).flatten(1).unique(dim=0)) == 200
 
 
 def test_a_fold_of_many_passes_of_one_row(monkeypatch):
@@ -650,6 +657,22 @@ def _stashed(self, h):
     return self.drop(h) + torch.tensor(self.stash[0][0])
 
 
+def _needed_later(self, h):
+    """The first pass lets go of what the fourth one needs."""
+    g = h * 2
+    if self.step < 4:
+        g = None
+    out = self.drop(h)
+    return out if g is None else out + g
+
+
+def _gradient(self, h):
+    with torch.enable_grad():
+        h = h.detach().requires_grad_()
+        (self.drop(h + 0) * h).sum().backward()
+    return h.grad
+
+
 ODD = {
     "noise": lambda self, h: self.drop(h + torch.randn_like(h)),
     "noise of its own": lambda self, h: self.drop(h + torch.empty_like(h).normal_(generator=self.generator)),
@@ -671,17 +694,14 @@ ODD = {
     "functional dropout": lambda self, h: self.drop(F.dropout(h, 0.5)),
     "attributes": lambda self, h: self.drop(torch.zeros(h.shape, dtype=h.dtype, device=h.device) + h),
     "tuples": lambda self, h: self.drop(torch.cat(h.chunk(2, dim=1)[::-1], dim=1) + h.max(dim=1).values[:, None]),
-    "a switch of modes": lambda self, h: self.drop(_gradient(h)),
+    "a gradient": _gradient,
+    "needed later": _needed_later,
+    "a nested tensor": lambda self, h: self.drop(torch.nested.nested_tensor(list(h)).to_padded_tensor(0.0)),
     "indexing": lambda self, h: self.drop(h[:, [1, 0, 2, 3]][..., None].squeeze(-1)),
 }
 
 
-def _gradient(h):
-    with torch.enable_grad():
-        h = h.detach().requires_grad_()
-        return torch.autograd.grad(h.pow(3).sum(), h)[0]
-
-
+@pytest.mark.filterwarnings("ignore:.*nested tensors")
 @pytest.mark.parametrize("odd", ODD)
 def test_the_tape_never_changes_what_comes_out(odd):
     x, outs = rows(5, 3), []
@@ -694,6 +714,30 @@ def test_the_tape_never_changes_what_comes_out(odd):
             torch.manual_seed(1)
             outs.append(torch.stack([passes.run(t) for t in range(12)]))
     assert torch.equal(*outs)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_activation_in_place_leaves_x_alone(way):
+    x = rows(4, 1)
+    copy = x.clone()
+    with only(way):
+        mc_predict(nn.Sequential(nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(1, 1)), x, 20)
+    assert torch.equal(x, copy)
+
+
+def test_dropout_in_place_is_in_place():
+    class Ignores(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop = nn.Dropout(0.5, inplace=True)
+
+        def forward(self, x):
+            h = 2 * x
+            self.drop(h)
+            return h
+
+    found = mc_predict(Ignores(), torch.ones(4, 3), 30, seed=0, keep_samples=True)
+    assert set(found.samples.unique().tolist()) == {0.0, 4.0}
 
 
 def test_a_model_may_overwrite_its_input():
