@@ -119,16 +119,16 @@ def speed_table(chosen):
 
 
 def peak_memory(way, case, n_passes):
-    """Megabytes that a fresh process needs at its peak to run a way on a case."""
+    """Megabytes that a fresh process needs at its peak to run a way on a case (Linux only)."""
     program = f"""
-import resource, sys, torch
+import re, sys, torch
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from mc_dropout import CASES, loop, mc_predict
 torch.set_num_threads(1)
 _, make, shape, _, masks, _ = CASES[{case}]
 model, x, n_passes = make().eval(), torch.randn(shape), {n_passes}
 {way}
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"""
+print(int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024)"""
     return float(subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True).stdout)
 
 

@@ -76,6 +76,8 @@ class Passes(TorchFunctionMode):
         super().__init__()
         self.model, self.masks, self.replay = model, masks, replay
         self.copy_inputs = False  # for a model that overwrites its input
+        self.compiled = any(hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None)
+                            for part in model.modules())
 
     def start(self, inputs, first_row):
         """Take the next block of rows: a tuple of tensors."""
@@ -87,7 +89,8 @@ class Passes(TorchFunctionMode):
         replayed = self.tape.rewind()
         try:
             inputs = [tensor.clone() for tensor in self.inputs] if self.copy_inputs else self.inputs
-            with self:
+            # A compiler would trace our masks into the model: run it as it is written.
+            with torch.compiler.set_stance("force_eager") if self.compiled else contextlib.nullcontext(), self:
                 out = self.model(*inputs)
         except Exception:
             if not replayed:

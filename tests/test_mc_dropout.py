@@ -416,6 +416,12 @@ def test_results_can_enter_a_gradient_and_inference_mode_is_no_obstacle():
     assert torch.allclose(found.mean, mc_predict(Conv(), rows(2, 1, 8, 8), 5, seed=0).mean)
 
 
+def test_a_model_that_switches_gradients_on_leaves_none_in_the_result():
+    model = Returns(torch.enable_grad()(nn.Linear(3, 1)))
+    found = mc_predict(model, rows(2, 3), 5, keep_samples=True)
+    assert not any(tensor.requires_grad for tensor in found)
+
+
 def test_a_tuple_is_several_arguments():
     class Two(nn.Module):
         def __init__(self):
@@ -723,6 +729,14 @@ def test_an_activation_in_place_leaves_x_alone(way):
     with only(way):
         mc_predict(nn.Sequential(nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(1, 1)), x, 20)
     assert torch.equal(x, copy)
+
+
+@pytest.mark.parametrize("wrap", [lambda model: torch.compile(model, backend="eager"),
+                                  lambda model: model.compile(backend="eager") or model])
+def test_a_compiled_model_runs_as_it_is_written(wrap):
+    x = rows(3, 1, 8, 8)
+    plain, compiled = (mc_predict(model, x, 10, seed=0).mean for model in (Conv(), wrap(Conv())))
+    assert torch.allclose(plain, compiled)
 
 
 def test_dropout_in_place_is_in_place():
