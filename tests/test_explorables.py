@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from conftest import FRAME
 
 from book_utils import explorables
 from book_utils.explorables import _element, lab, question, quiz
@@ -297,8 +298,9 @@ def test_the_page_trains_what_torch_trains(circles_page):
 
 
 def test_play_trains_to_the_end_and_reset_returns(circles_page, measured):
-    """A frame of Play (training steps of both networks and the redraw together) takes at most 16 ms."""
+    """A frame of Play (training steps of both networks and the redraw together) takes at most what `FRAME` does."""
     page = circles_page()
+    work = [page.evaluate(FRAME) for _ in range(10)]
     first, say = page.locator(".say").inner_text(), page.locator(".say")
     page.evaluate("""() => {
       window.times = [];
@@ -316,9 +318,10 @@ def test_play_trains_to_the_end_and_reset_returns(circles_page, measured):
     assert say.inner_text() == first
     times = page.evaluate("times")
     assert len(times) >= 130
+    work = np.median(work + [page.evaluate(FRAME) for _ in range(10)])
     median, slow = np.quantile(times, [0.5, 0.95])
-    measured(f"train_circles: a frame of Play {median:.1f} ms, one in twenty above {slow:.1f} ms")
-    assert median <= 16
+    measured(f"train_circles: a frame of Play {median:.1f} ms, one in twenty above {slow:.1f}, `FRAME` {work:.1f} ms")
+    assert median <= work
     page.get_by_role("button", name="New draw").click()
     page.get_by_role("button", name="700").click()
     assert "700 points" in say.inner_text()

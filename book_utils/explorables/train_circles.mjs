@@ -92,9 +92,13 @@ class Training {
     const { theta, m, v, X, y } = this;
     for (const last = this.steps + steps; this.steps < last;) {
       const batch = this.steps % this.batches, epoch = (this.steps - batch) / this.batches;
-      if (batch === 0 || !this.order) this.order = shuffled(X.length, 1000 * this.seed + epoch);
-      const rows = this.order.slice(batch * BATCH, (batch + 1) * BATCH);
-      const g = gradient(theta, rows.map((i) => X[i]), rows.map((i) => y[i]), this.lam2, this.lam1);
+      let rows = X, labels = y;
+      if (this.batches > 1) {
+        if (batch === 0 || !this.order) this.order = shuffled(X.length, 1000 * this.seed + epoch);
+        const chosen = this.order.slice(batch * BATCH, (batch + 1) * BATCH);
+        [rows, labels] = [chosen.map((i) => X[i]), chosen.map((i) => y[i])];
+      }
+      const g = gradient(theta, rows, labels, this.lam2, this.lam1);
       this.steps++;
       const c1 = 1 - 0.9 ** this.steps, c2 = 1 - 0.999 ** this.steps;
       for (let k = 0; k < SIZE; k++) {
