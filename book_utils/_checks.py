@@ -1,4 +1,8 @@
-"""What is asked of arguments at the public doors: checks that several modules share."""
+"""What is asked of arguments at the public doors: checks that several modules share.
+
+Each takes the argument's name and value, and gives the value back as the caller computes with it, or raises a
+ValueError of one sentence that quotes it and says the remedy. A check that one module alone makes stays there.
+"""
 
 import numbers
 
@@ -43,9 +47,9 @@ def checked_p(p):
                           "keeping)", lambda v: 0 <= v < 1)
 
 
-def checked_lam(lam):
-    """The penalty as a float, or a ValueError."""
-    return checked_number("lam", lam, "a finite number that is at least 0", lambda v: 0 <= v < np.inf)
+def checked_nonnegative(name, value):
+    """A finite number that is at least 0 as a float, or a ValueError."""
+    return checked_number(name, value, "a finite number that is at least 0", lambda v: 0 <= v < np.inf)
 
 
 def checked_lams(lams):
@@ -55,7 +59,7 @@ def checked_lams(lams):
         raise ValueError(f"lams must have shape (k,) with at least one penalty, not {lams.shape}; for one "
                          "penalty write [lam].")
     for lam in lams:
-        checked_lam(lam)
+        checked_nonnegative("lam", lam)
     return lams
 
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from book_utils._checks import checked, checked_finite, checked_flag, checked_lam, checked_lams, real_array
+from book_utils._checks import (
+    checked,
+    checked_finite,
+    checked_flag,
+    checked_lams,
+    checked_nonnegative,
+    real_array,
+)
 from book_utils._descent import CoordinateDescent
 
 
@@ -95,7 +102,7 @@ def ridge(X, y, lam):
     array([1.])
     """
     X, y = checked(X, y)
-    lam = checked_lam(lam)
+    lam = checked_nonnegative("lam", lam)
     U, s, Vt = _svd(X)
     # w = sum_i s_i / (s_i² + n lam) (u_iᵀ y) v_i
     return Vt.T @ (s / (s**2 + len(X) * lam) * (U.T @ y))
@@ -254,7 +261,7 @@ def lasso(X, y, lam):
     array([2., 0.])
     """
     X, y = checked(X, y)
-    lam = checked_lam(lam)
+    lam = checked_nonnegative("lam", lam)
     lam_max = abs(X.T @ y).max() / len(X)
     approach = np.geomspace(lam_max, lam, 10)[1:] if 0 < lam < lam_max else [lam]
     return lasso_path(X, y, approach)[-1]
