@@ -232,11 +232,28 @@ def test_bad_options_are_refused_before_anything_changes(split, options, message
     assert torch.equal(weights(model), before)
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("label, message", [
+    (0.5, "y_{} holds 0.5: number the classes 0, 1"),
+    (-1, "y_{} holds -1: number the classes"),
+    (2, "The targets name class 2, and the model puts out 2 numbers a row"),
+])
+def test_targets_that_are_no_class_are_refused_before_anything_changes(split, part, label, message):
+    model = nn.Linear(2, 2)
+    before, y = weights(model), np.array(getattr(split, f"y_{part}"))
+    y[3] = label
+    with pytest.raises(ValueError, match=message.format(part)):
+        run(model, dataclasses.replace(split, **{f"y_{part}": y}), loss_fn=nn.CrossEntropyLoss())
+    assert torch.equal(weights(model), before)
+
+
 @pytest.mark.parametrize("change, message", [
-    ({"X_train": np.zeros((0, 2)), "y_train": np.zeros(0)}, "X_train has 0 rows"),
-    ({"y_train": np.zeros(3)}, "74 rows and y_train has 3"),
-    ({"X_test": np.full((33, 2), np.nan)}, "X_test holds nan"),
-    ({"y_train": np.full(74, np.inf)}, "y_train holds inf"),
+    ({"X_train": np.zeros((0, 2)), "y_train": np.zeros(0)}, r"X_train has shape \(0, 2\).*at least one row"),
+    ({"y_train": np.zeros(3)}, r"X_train has shape \(74, 2\) and y_train \(3,\)"),
+    ({"y_train": np.array(1.0)}, r"y_train \(\): give one target a row"),
+    ({"X_test": np.full((33, 2), np.nan)}, r"X_test\[0, 0\] is nan"),
+    ({"y_train": np.full(74, np.inf)}, r"y_train\[0\] is inf"),
+    ({"y_test": np.array(["yes"] * 33)}, "y_test must hold real numbers"),
     ({"y_train": np.zeros((74, 2))}, r"output has shape \(74, 1\).*\(74, 2\)"),
     ({"X_train": np.zeros((74, 3))}, r"X_train has shape \(3,\) and one of X_test \(2,\)"),
 ])
