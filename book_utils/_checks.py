@@ -97,12 +97,18 @@ def checked_factors(**arrays):
     return factors
 
 
-def checked(X, y):
-    """X (n, d) and y (n,) as float64 arrays, or a ValueError that says what to change."""
-    X, y = real_array("X", X), real_array("y", y)
+def checked_rows(X):
+    """X (n, d) as a float64 array, or a ValueError that says what to change."""
+    (X,) = checked_factors(X=X)
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"X must have shape (n, d) with at least one row and one column, not {X.shape}; "
                          "for one feature use X[:, None].")
+    return X
+
+
+def checked(X, y):
+    """X (n, d) and y (n,) as float64 arrays, or a ValueError that says what to change."""
+    X, (y,) = checked_rows(X), checked_factors(y=y)
     if y.shape != (len(X),):
         raise ValueError(f"y must have shape ({len(X)},), one target for each row of X, not {y.shape}.")
-    return tuple(checked_factors(X=X, y=y))
+    return X, y
