@@ -1,6 +1,7 @@
-"""Linear models in closed form: the functions of the chapters on penalties.
+"""Linear models to full precision, in NumPy: least squares, ridge, lasso and their paths.
 
-The loss is always J(w) = 1/(2n) ||y - Xw||² + penalty, and no function fits an intercept.
+The loss is always J(w) = 1/(2n) ||y - Xw||² + penalty, and no function fits an intercept. The lasso's engine is
+`book_utils._descent`; penalties on the weights of a torch model are in `book_utils.penalties`.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Penalties on the weights of a torch model: never on its biases, never on its normalization parameters.
 
 A bias only shifts a unit, and a normalization layer's scale is undone or absorbed by its neighbors: neither makes
-a function wilder, so neither is penalized.
+a function wilder, so neither is penalized. For NumPy's linear models see `book_utils.linear`.
 """
 
 import torch
