@@ -11,7 +11,7 @@ import numpy as np
 
 def shown(value):
     """A value as one short line, for a message."""
-    if np.ndim(value) and hasattr(value, "shape"):
+    if hasattr(value, "shape") and np.ndim(value):  # np.ndim alone fails on rows of unequal length
         return f"an array of shape {tuple(value.shape)}"
     text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
@@ -19,8 +19,8 @@ def shown(value):
 
 def checked_number(name, value, what, holds):
     """A single real number as a float if it `holds`, or a ValueError that says what it must be."""
-    if np.ndim(value) == 0 and hasattr(value, "item"):
-        value = value.item()  # of NumPy or torch
+    if hasattr(value, "item") and np.ndim(value) == 0:  # of NumPy or torch
+        value = value.item()
     if not isinstance(value, numbers.Real) or not holds(value):
         raise ValueError(f"{name} must be {what}, not {shown(value)}.")
     return float(value)

@@ -178,6 +178,7 @@ rng = np.random.default_rng(0)
     (lambda: dropout(ok, np.nan, rng=rng), "not nan"),
     (lambda: dropout(ok, [0.5], rng=rng), "not \\[0.5\\]"),
     (lambda: dropout(ok, "0.5", rng=rng), "not '0.5'"),
+    (lambda: dropout(ok, [[0.1], [0.1, 0.2]], rng=rng), r"not \[\[0.1\], \[0.1, 0.2\]\]"),
     (lambda: dropout(ok, 0.5, rng=7), "default_rng.*not 7"),
     (lambda: dropout([1, np.inf], 0.5, rng=rng), r"x\[1\] is inf"),
     (lambda: preactivation_moments(ok, np.ones(2), 0.5), r"\(3,\) and \(2,\)"),
