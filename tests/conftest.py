@@ -1,10 +1,18 @@
-"""Fixtures that more than one test module needs: the built book and a real browser with the network cut."""
+"""What more than one test module needs: the built book, a real browser, hypothesis without a clock.
+
+Helpers of one module stand in that module.
+"""
 
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("book", settings(), deadline=None)
+settings.load_profile("book")
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
