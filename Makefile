@@ -17,7 +17,7 @@ test: .venv/test ## run every check
 	$(BIN)/codespell
 	$(BIN)/python tools/check_notebooks.py
 	$(MAKE) --no-print-directory book
-	$(BIN)/python -m pytest --doctest-modules book_utils tests
+	$(BIN)/python -m pytest --doctest-modules --durations=15 book_utils tests
 	$(BIN)/python tools/compare.py
 
 test-portability: .venv/test ## compare all chapters under other thread counts and instruction sets

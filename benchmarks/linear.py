@@ -4,8 +4,6 @@ Run it with `python benchmarks/linear.py`. One thread, warm, medians of five run
 sides. Only the ratios mean anything on another machine.
 """
 
-import statistics
-import time
 import warnings
 
 import numpy as np
@@ -13,6 +11,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import RidgeCV
 from sklearn.linear_model import lasso_path as sklearn_lasso_path
 from threadpoolctl import threadpool_limits
+from timing import median_seconds, seconds
 
 from book_utils import _descent
 from book_utils.linear import lasso_path, ridge_path
@@ -28,19 +27,6 @@ def problems():
     for n, d in ((200, 100), (2000, 200), (100, 1000)):
         X = rng.standard_normal((n, d))
         yield f"{n} x {d}", X, X[:, :10] @ rng.standard_normal(10) + rng.standard_normal(n)
-
-
-def seconds(function):
-    """The time of one run."""
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
-
-
-def median_seconds(*functions):
-    """The median time of each function, run in turn after one run to warm up."""
-    rounds = [[seconds(function) for function in functions] for _ in range(REPEATS + 1)]
-    return [statistics.median(times) for times in zip(*rounds[1:], strict=True)]
 
 
 def largest_gap(X, y, lams, coefs):
@@ -64,7 +50,7 @@ def ridge_table():
         def reference(X=X, y=y, lams=lams):
             return RidgeCV(alphas=len(X) * lams, fit_intercept=False).fit(X, y)
 
-        ours, theirs = median_seconds(book, reference)
+        ours, theirs = median_seconds([book, reference], REPEATS)
         print(f"{name:18s}{theirs / ours:13.1f}{theirs * 1000:9.1f} ms", flush=True)
 
 
@@ -95,7 +81,7 @@ def lasso_table():
             def compiled(X=X, y=y, lams=lams, tolerance=tolerance):
                 return sklearn_lasso_path(X, y, alphas=lams, tol=tolerance / 2, max_iter=10**6)[1].T
 
-            ours, theirs = median_seconds(book, compiled)
+            ours, theirs = median_seconds([book, compiled], REPEATS)
             plain = seconds(sweeps_only)
             gaps = [largest_gap(X, y, lams, fit()) for fit in (book, compiled)]
             print(f"{name:18s}{tolerance:9.0e}{ours / theirs:8.2f}{plain / theirs:13.2f}{theirs * 1000:11.1f} ms"

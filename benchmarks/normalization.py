@@ -4,10 +4,8 @@ Run it with `python benchmarks/normalization.py`. One thread, warm, medians of r
 contenders, 1024 rows, forward pass only. Only the ratios mean anything on another machine.
 """
 
-import statistics
-import time
-
 import torch
+from timing import median_seconds
 from torch.nn import functional as F
 
 REPEATS, ROWS = 21, 1024
@@ -25,13 +23,6 @@ def rms_norm(x, gamma, eps=1e-5):
     return gamma * x / torch.sqrt((x**2).mean(-1, keepdim=True) + eps)
 
 
-def seconds(function):
-    """The time of one run."""
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
-
-
 def contenders(d, dtype):
     """Name and function of each, for rows of d numbers."""
     x, ones, W = (torch.rand(shape, dtype=dtype) for shape in ((ROWS, d), (d,), (d, d)))
@@ -47,8 +38,7 @@ def main():
     for dtype in (torch.float32, torch.float64):
         for d in (64, 512, 1024):
             runs = contenders(d, dtype)
-            rounds = [[seconds(run) for run in runs.values()] for _ in range(REPEATS + 1)]
-            times = [statistics.median(column) for column in zip(*rounds[1:], strict=True)]
+            times = median_seconds(runs.values(), REPEATS)
             print(f"{str(dtype)[6:]}, width {d:4d}:  " +
                   ",  ".join(f"{name} {t / times[0]:.1f}" for name, t in zip(runs, times, strict=True)))
 

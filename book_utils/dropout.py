@@ -2,6 +2,7 @@
 
 `p` is always the probability of dropping. Every element has a mask entry of its own: 1 with probability
 1 - p (kept), 0 with probability p (dropped). Inverted dropout also divides what is kept by 1 - p.
+Here stands what is exact, or one draw; asking a torch model many times is `book_utils.mc_dropout`.
 """
 
 import numpy as np
@@ -13,6 +14,7 @@ from book_utils._checks import (
     checked_finite,
     checked_flag,
     checked_p,
+    checked_rows,
     real_array,
     shown,
 )
@@ -276,8 +278,7 @@ def tikhonov_penalty(X, w, p):
     >>> tikhonov_penalty([[1], [1]], [2], 0.5)
     2.0
     """
-    X, _ = checked(X, np.zeros(np.shape(X)[:1]))
-    _, var = preactivation_moments(X, w, p)
+    _, var = preactivation_moments(checked_rows(X), w, p)
     return float(var.mean() / 2)
 
 

@@ -1,13 +1,21 @@
-"""Linear models in closed form: the functions of the chapters on penalties.
+"""Linear models to full precision, in NumPy: least squares, ridge, lasso and their paths.
 
-The loss is always J(w) = 1/(2n) ||y - Xw||² + penalty, and no function fits an intercept.
+The loss is always J(w) = 1/(2n) ||y - Xw||² + penalty, and no function fits an intercept. The lasso's engine is
+`book_utils._descent`; penalties on the weights of a torch model are in `book_utils.penalties`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from book_utils._checks import checked, checked_finite, checked_flag, checked_lam, checked_lams, real_array
+from book_utils._checks import (
+    checked,
+    checked_finite,
+    checked_flag,
+    checked_lams,
+    checked_nonnegative,
+    real_array,
+)
 from book_utils._descent import CoordinateDescent
 
 
@@ -95,7 +103,7 @@ def ridge(X, y, lam):
     array([1.])
     """
     X, y = checked(X, y)
-    lam = checked_lam(lam)
+    lam = checked_nonnegative("lam", lam)
     U, s, Vt = _svd(X)
     # w = sum_i s_i / (s_i² + n lam) (u_iᵀ y) v_i
     return Vt.T @ (s / (s**2 + len(X) * lam) * (U.T @ y))
@@ -254,7 +262,7 @@ def lasso(X, y, lam):
     array([2., 0.])
     """
     X, y = checked(X, y)
-    lam = checked_lam(lam)
+    lam = checked_nonnegative("lam", lam)
     lam_max = abs(X.T @ y).max() / len(X)
     approach = np.geomspace(lam_max, lam, 10)[1:] if 0 < lam < lam_max else [lam]
     return lasso_path(X, y, approach)[-1]

@@ -1,6 +1,7 @@
 """Normalization of activations, in torch: by batch, by example, and what dropout does before it.
 
-The statistics always use the biased variance (divided by n), with eps added under the root.
+The biased variance (divided by n) normalizes, with eps added under the root. `batch_norm`, `layer_norm` and
+`rms_norm` are functions without a memory; `BatchNorm1d` is the layer that keeps running statistics.
 """
 
 import numpy as np

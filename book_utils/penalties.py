@@ -1,15 +1,13 @@
 """Penalties on the weights of a torch model: never on its biases, never on its normalization parameters.
 
 A bias only shifts a unit, and a normalization layer's scale is undone or absorbed by its neighbors: neither makes
-a function wilder, so neither is penalized.
+a function wilder, so neither is penalized. For NumPy's linear models see `book_utils.linear`.
 """
-
-import math
 
 import torch
 from torch import nn
 
-from book_utils._checks import checked_number
+from book_utils._checks import checked_nonnegative
 
 _NORMALIZATIONS = ("BatchNorm", "InstanceNorm", "LayerNorm", "GroupNorm", "RMSNorm")
 
@@ -118,7 +116,7 @@ def soft_threshold_(model, t):
     >>> layer.weight.tolist()
     [[0.0, -1.0]]
     """
-    t = checked_number("t", t, "a finite number that is at least 0", lambda v: 0 <= v < math.inf)
+    t = checked_nonnegative("t", t)
     for w in _weights(model):
         bound = min(t, torch.finfo(w.dtype).max)
         w.copy_(w - w.clamp(-bound, bound))  # sign(w) max(|w| - t, 0)

@@ -1,4 +1,8 @@
-"""Plots that several chapters draw. Each takes numbers that are already computed and returns its Axes."""
+"""Plots that several chapters draw.
+
+Each takes numbers that are already computed, draws on `ax` and returns it: no computation, no title, no `show`. A
+plot that one chapter alone draws stands in that chapter; colors and sizes are in `book_utils.style`.
+"""
 
 import numpy as np
 
@@ -24,6 +28,17 @@ def plot_band(x, runs, *, color, label=None, ax=None, **line):
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, a value is not finite, or matplotlib does not know the color.
+
+    Examples
+    --------
+    >>> ax = plot_band([0, 1], [[1, 5], [2, 6], [9, 7]], color="black")
+    >>> ax.lines[-1].get_ydata()
+    array([2., 6.])
     """
     import matplotlib.pyplot as plt
     from matplotlib.colors import is_color_like

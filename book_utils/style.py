@@ -1,4 +1,7 @@
-"""How figures look: one color, one meaning, with the same values as `_static/book.css`."""
+"""How figures look: one color, one meaning, with the same values as `_static/book.css`.
+
+Only what every figure shares; what several chapters draw is in `book_utils.plots`.
+"""
 
 COLORS = {
     "data": "#6b6b6b",
@@ -12,7 +15,16 @@ COLORS = {
 
 
 def use_book_style():
-    """Draw every later figure in the book's style (matplotlib's settings; twice the density in a notebook)."""
+    """Draw every later figure in the book's style (matplotlib's settings; twice the density in a notebook).
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> with matplotlib.rc_context():  # in a chapter, the call alone
+    ...     use_book_style()
+    ...     matplotlib.rcParams["figure.figsize"]
+    [7.0, 3.2]
+    """
     import matplotlib as mpl
 
     mpl.rcParams.update({

@@ -1,6 +1,7 @@
 """One training loop for the whole book, and what it remembers.
 
 The losses that it reports are means over all rows, without the penalty, of the model as it predicts (eval mode).
+Models, losses and optimizers are torch's; penalties come from `book_utils.penalties`.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from book_utils._checks import checked_count, shown
+from book_utils._checks import checked_count, checked_finite, shown
 
 _LOGIT_LOSSES = (nn.BCEWithLogitsLoss, F.binary_cross_entropy_with_logits)
 _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss, F.cross_entropy, F.nll_loss)
@@ -67,15 +68,14 @@ def _tensors(model, split, loss_fn):
     kind = next(model.parameters())
     pairs = []
     for part in ("train", "test"):
-        X, y = (np.asarray(getattr(split, f"{name}_{part}")) for name in "Xy")
-        if len(X) == 0 or len(X) != len(y):
-            raise ValueError(f"X_{part} has {len(X)} rows and y_{part} has {len(y)}: give one target a row.")
-        for name, array in (("X", X), ("y", y)):
-            if not np.isfinite(array).all():
-                raise ValueError(f"{name}_{part} holds {array[~np.isfinite(array)][0]}: remove or impute values that "
-                                 "are not finite.")
-        X = torch.as_tensor(X, dtype=kind.dtype, device=kind.device)
+        X, y = checked_finite(**{f"{name}_{part}": getattr(split, f"{name}_{part}") for name in "Xy"})
+        if not X.ndim or not len(X) or X.shape[:1] != y.shape[:1]:
+            raise ValueError(f"X_{part} has shape {X.shape} and y_{part} {y.shape}: give one target a row, and at "
+                             "least one row.")
         wanted = torch.long if _is(loss_fn, _CLASS_LOSSES) else kind.dtype
+        if wanted == torch.long and ((y < 0) | (y % 1 != 0)).any():
+            raise ValueError(f"y_{part} holds {y[(y < 0) | (y % 1 != 0)][0]:g}: number the classes 0, 1, ..., C-1.")
+        X = torch.as_tensor(X, dtype=kind.dtype, device=kind.device)
         y = torch.as_tensor(y, dtype=wanted, device=kind.device)
         pairs.append((X, y[:, None] if y.ndim == 1 and wanted != torch.long else y))
     if pairs[0][0].shape[1:] != pairs[1][0].shape[1:]:
@@ -114,7 +114,9 @@ def _flags_kept(model):
 
 
 @torch.no_grad()
-def _check_output(model, X, y, loss_fn):
+def _check_output(model, train, test, loss_fn):
+    """A ValueError if the model cannot take the rows, or the loss cannot compare what it puts out with the targets."""
+    X, y = train
     model.eval()
     try:
         out = model(X)
@@ -125,6 +127,9 @@ def _check_output(model, X, y, loss_fn):
     if not _is(loss_fn, _CLASS_LOSSES) and out.shape != y.shape:
         raise ValueError(f"The model's output has shape {tuple(out.shape)} and the targets {tuple(y.shape)}: make them "
                          "the same, or the loss compares every row with every other.")
+    if _is(loss_fn, _CLASS_LOSSES) and (last := max(int(y.max()), int(test[1].max()))) >= out.shape[1]:
+        raise ValueError(f"The targets name class {last}, and the model puts out {out.shape[1]} numbers a row, for the "
+                         f"classes 0 to {out.shape[1] - 1}: widen its last layer.")
     try:
         loss_fn(out, y)
     except (TypeError, RuntimeError) as error:
@@ -188,7 +193,7 @@ def fit(model, split, *, loss_fn, optimizer, num_epochs, batch_size=32, penalty=
     train, test = _tensors(model, split, loss_fn)
     history, best, generator = History(), None, torch.Generator().manual_seed(seed)
     with _flags_kept(model):
-        _check_output(model, *train, loss_fn)
+        _check_output(model, train, test, loss_fn)
         X, y = train
         for epoch in _epochs(num_epochs, progress):
             model.train()

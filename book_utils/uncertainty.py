@@ -1,4 +1,7 @@
-"""What the spread of many predictions says: how much of a doubt is noise in the data, how much the model's own."""
+"""What the spread of many predictions says: how much of a doubt is noise in the data, how much the model's own.
+
+NumPy alone: it takes the predictions, whatever made them. Making them is `book_utils.mc_dropout`.
+"""
 
 from dataclasses import dataclass
 

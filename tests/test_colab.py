@@ -11,34 +11,24 @@ import shutil
 import subprocess
 import threading
 import venv
-from pathlib import Path
 
 import nbformat
 import pytest
 import repository
-import yaml
+from conftest import ROOT
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from project import CELL_TIMEOUT
+from project import CELL_TIMEOUT, chapters
 
-ROOT = Path(__file__).resolve().parents[1]
 URL = "https://github.com/ada/penalties"
 # What Colab has, and older than what the stored outputs were made with: so this tests the lower bounds, too.
 COLAB = ["numpy==2.0.2", "scipy==1.16.3", "matplotlib==3.10.0", "scikit-learn==1.6.1", "tqdm==4.67.1",
-         "mlxtend==0.23.4", "ipywidgets==7.7.1", "ipykernel"]
+         "mlxtend==0.23.4", "ipywidgets==7.7.1", "ipykernel", "torch==2.13.0"]
 STARTUP = 'import sys, types\nsys.modules["google.colab"] = types.ModuleType("google.colab")\n'
-
-
-def first_chapters():
-    """The first notebook of each part."""
-    parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
-    named = [[ROOT / f"{entry['file']}.ipynb" for entry in part["chapters"]] for part in parts]
-    return [path for paths in named for path in [p for p in paths if p.exists()][:1]]
-
-
-CHAPTERS = first_chapters()
+# The first notebook of each part.
+CHAPTERS = sorted({path.parent: path for path in reversed(chapters())}.values(), key=chapters().index)
 
 
 def run(*command, **options):
@@ -75,9 +65,7 @@ def colab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("colab")
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    needs_torch = any(re.search(r"\btorch\b", path.read_text(encoding="utf-8")) for path in CHAPTERS)
-    wanted = COLAB + ["torch==2.13.0"] * needs_torch
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", *wanted]
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", *COLAB]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         message = f"Colab's packages cannot be installed here: {done.stderr.strip().splitlines()[-1]}"
@@ -85,17 +73,18 @@ def colab(tmp_path_factory):
     return python, packages(python)
 
 
-def open_in_colab(python, notebook, folder, redirect=None):
-    """Run all cells of `notebook` as Colab would: in `folder`, with `google.colab` loaded."""
+def open_in_colab(python, notebook, folder, github):
+    """Run all cells of `notebook` as Colab would, with the repository `github` at the book's address.
+
+    Returns the error that stopped it, or None.
+    """
     home, work = folder / "home", folder / "work"
     for path in (home / "profile_default" / "startup", home / "kernels" / "colab", work):
         path.mkdir(parents=True)
     (home / "profile_default" / "startup" / "colab.py").write_text(STARTUP)
     environment = {"IPYTHONDIR": str(home), "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-                   "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    if redirect:
-        environment |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{redirect.as_uri()}.insteadOf",
-                        "GIT_CONFIG_VALUE_0": URL}
+                   "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "GIT_CONFIG_COUNT": "1",
+                   "GIT_CONFIG_KEY_0": f"url.{github.as_uri()}.insteadOf", "GIT_CONFIG_VALUE_0": URL}
     spec = {"argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "Colab",
             "language": "python", "env": environment}
     (home / "kernels" / "colab" / "kernel.json").write_text(json.dumps(spec))
@@ -121,33 +110,31 @@ def open_in_colab(python, notebook, folder, redirect=None):
     return problem[0] if problem else None
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_a_notebook_alone_runs_in_colab_and_changes_none_of_its_packages(path, published, colab, tmp_path):
-    python, before = colab
-    assert "book-utils" not in before
-    show = ["show", f"main:{path.relative_to(ROOT).as_posix()}"]
-    notebook = nbformat.reads(run("git", "-C", published, *show), as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell("import book_utils\n\nprint(book_utils.__file__)"))
-    try:
-        problem = open_in_colab(python, notebook, tmp_path, redirect=published)
-        after = packages(python)
-    finally:
-        run(python, "-m", "pip", "uninstall", "--yes", "--quiet", "book-utils")
+@pytest.fixture(scope="module")
+def first_cell(published, colab, tmp_path_factory):
+    """The first cell of every notebook, and where the package then comes from: the notebook as Colab leaves it."""
+    sources = [repository.colab_cell(URL), "import book_utils\n\nprint(book_utils.__file__)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    problem = open_in_colab(colab[0], notebook, tmp_path_factory.mktemp("first"), published)
     assert problem is None, problem
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    shown = "".join(output.text for output in code[0].outputs).strip().splitlines()
+    return notebook
+
+
+def test_the_first_cell_installs_the_book_and_changes_no_package(first_cell, colab):
+    python, before = colab
+    shown = "".join(output.text for output in first_cell.cells[0].outputs).strip().splitlines()
     assert re.fullmatch(r"Successfully installed book[-_]utils-[\d.]+", shown[-1]), shown
     assert [line for line in shown[:-1] if "git clone" not in line] == []
-    assert "site-packages" in code[-1].outputs[0].text
+    assert "site-packages" in first_cell.cells[1].outputs[0].text
+    after = packages(python)
+    assert after.keys() - before.keys() == {"book-utils"}
     assert {name: version for name, version in after.items() if name != "book-utils"} == before
-    assert "book-utils" in after
 
 
-def test_without_an_address_the_notebook_stops_at_one_sentence(colab, tmp_path):
-    python, _ = colab
-    sources = [repository.colab_cell(None), "print('not reached')"]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    problem = open_in_colab(python, notebook, tmp_path)
-    assert problem.ename == "ImportError"
-    assert problem.evalue == "Set this book's address: run `make repository URL=https://github.com/YOU/FORK`."
-    assert notebook.cells[1].outputs == []
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_notebook_alone_runs_in_colab(path, published, colab, first_cell, tmp_path):
+    show = ["show", f"main:{path.relative_to(ROOT).as_posix()}"]
+    notebook = nbformat.reads(run("git", "-C", published, *show), as_version=4)
+    assert notebook.cells[0].source == first_cell.cells[0].source
+    problem = open_in_colab(colab[0], notebook, tmp_path, published)
+    assert problem is None, problem

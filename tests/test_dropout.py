@@ -43,7 +43,7 @@ def test_each_element_is_dropped_with_probability_p_on_its_own():
 
 
 @given(seeds, st.floats(0, 0.99), st.booleans())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_what_is_kept_is_divided_by_1_minus_p_if_inverted(seed, p, inverted):
     x = np.random.default_rng(seed).standard_normal((4, 5))
     before = x.copy()
@@ -55,7 +55,7 @@ def test_what_is_kept_is_divided_by_1_minus_p_if_inverted(seed, p, inverted):
 
 
 @given(st.integers(1, 8), rates)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_masks_are_all_masks_once(d, p):
     masks, probabilities = enumerate_masks(d, p)
     expected = list(by_hand(d, p))
@@ -65,7 +65,7 @@ def test_masks_are_all_masks_once(d, p):
 
 
 @given(st.integers(1, 6), rates, seeds, st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_moments_agree_with_all_masks(d, p, seed, inverted):
     rng = np.random.default_rng(seed)
     x, w, b = rng.standard_normal((3, d)), rng.standard_normal(d), rng.standard_normal()
@@ -93,7 +93,7 @@ phis = {"square": np.square, "relu": lambda z: np.maximum(z, 0), "sigmoid": expi
 
 
 @given(st.sampled_from(sorted(phis)), st.integers(1, 6), rates, seeds)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_gap_agrees_with_all_masks(name, d, p, seed):
     rng = np.random.default_rng(seed)
     x, w, b = rng.standard_normal(d), rng.standard_normal(d), rng.standard_normal()
@@ -103,7 +103,7 @@ def test_the_gap_agrees_with_all_masks(name, d, p, seed):
 
 
 @given(st.integers(1, 8), rates, seeds)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_gap_of_a_square_is_the_variance_and_of_a_convex_function_not_negative(d, p, seed):
     rng = np.random.default_rng(seed)
     x, w = rng.standard_normal(d), rng.standard_normal(d)
@@ -113,7 +113,7 @@ def test_the_gap_of_a_square_is_the_variance_and_of_a_convex_function_not_negati
 
 
 @given(st.integers(1, 3), st.integers(1, 3), rates, seeds)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_tikhonov_identity_over_all_masks(n, d, p, seed):
     rng = np.random.default_rng(seed)
     X, y, w = rng.standard_normal((n, d)), rng.standard_normal(n), rng.standard_normal(d)
@@ -125,7 +125,7 @@ def test_the_tikhonov_identity_over_all_masks(n, d, p, seed):
 
 
 @given(st.integers(2, 9), st.integers(1, 5), st.floats(0.05, 0.9), seeds)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_dropout_ridge_minimizes_the_expected_loss(n, d, p, seed):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, d)), rng.standard_normal(n)
@@ -154,7 +154,7 @@ def test_dropout_ridge_without_dropout_is_least_squares_and_ignores_what_is_alwa
 
 
 @given(st.integers(2, 9), st.integers(1, 6), st.sampled_from([(0, 1), (-1, 1)]), seeds)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_gain_is_the_disagreement_times_a_factor(T, n, values, seed):
     rng = np.random.default_rng(seed)
     votes, y = rng.choice(values, (T, n)), rng.choice(values, n)
@@ -178,6 +178,7 @@ rng = np.random.default_rng(0)
     (lambda: dropout(ok, np.nan, rng=rng), "not nan"),
     (lambda: dropout(ok, [0.5], rng=rng), "not \\[0.5\\]"),
     (lambda: dropout(ok, "0.5", rng=rng), "not '0.5'"),
+    (lambda: dropout(ok, [[0.1], [0.1, 0.2]], rng=rng), r"not \[\[0.1\], \[0.1, 0.2\]\]"),
     (lambda: dropout(ok, 0.5, rng=7), "default_rng.*not 7"),
     (lambda: dropout([1, np.inf], 0.5, rng=rng), r"x\[1\] is inf"),
     (lambda: preactivation_moments(ok, np.ones(2), 0.5), r"\(3,\) and \(2,\)"),
@@ -197,6 +198,7 @@ rng = np.random.default_rng(0)
     (lambda: expected_squared_loss(np.ones((3, 2)), ok, ok, 0.5), r"\(3, 2\) and \(3,\)"),
     (lambda: tikhonov_penalty(ok, ok, 0.5), r"X\[:, None\]"),
     (lambda: tikhonov_penalty(np.ones((2, 3)), ok, 1.5), "not 1.5"),
+    (lambda: tikhonov_penalty([[1.0], [1.0, 2.0]], ok, 0.5), "X must hold real numbers in rows of equal length"),
     (lambda: dropout_ridge(np.ones((3, 2)), ok, 1), "not 1"),
     (lambda: disagreement([1]), "T >= 2"),
     (lambda: disagreement([0, 2]), r"not \[0.0, 2.0\]"),

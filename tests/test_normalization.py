@@ -47,7 +47,7 @@ def agree(ours, theirs, inputs, atol):
 
 
 @given(shapes, seeds, kinds, st.booleans(), st.booleans(), st.sampled_from([1e-5, 1e-3]))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_layer_and_rms_norm_equal_torch(shape, seed, dtype, on, constant, eps):
     x = tensor(shape, seed, dtype, constant).requires_grad_()
     gamma, beta = parameters(shape[-1], seed, dtype, on)
@@ -57,7 +57,7 @@ def test_layer_and_rms_norm_equal_torch(shape, seed, dtype, on, constant, eps):
 
 
 @given(st.integers(2, 9), st.integers(1, 6), seeds, kinds, st.booleans(), st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_batch_norm_equals_torch(n, d, seed, dtype, on, constant):
     x = tensor((n, d), seed, dtype, constant).requires_grad_()
     gamma, beta = parameters(d, seed, dtype, on)
@@ -66,7 +66,7 @@ def test_batch_norm_equals_torch(n, d, seed, dtype, on, constant):
 
 
 @given(st.integers(1, 6), seeds, st.booleans(), st.sampled_from([0.1, 0, 1, 0.5, None]))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_layer_equals_torchs_through_training_and_evaluation(d, seed, affine, momentum):
     ours = BatchNorm1d(d, momentum=momentum, affine=affine).double()
     theirs = nn.BatchNorm1d(d, momentum=momentum, affine=affine).double()
@@ -90,6 +90,12 @@ def test_the_layer_equals_torchs_through_training_and_evaluation(d, seed, affine
     assert torch.allclose(ours(one), theirs(one), rtol=1e-6, atol=1e-6)
 
 
+def test_running_statistics_hold_no_graph():
+    layer = BatchNorm1d(3)
+    layer(torch.rand(4, 3, requires_grad=True))
+    assert not layer.running_mean.requires_grad and not layer.running_var.requires_grad
+
+
 def test_parameters_get_torchs_gradients():
     x = tensor((7, 3), 0, torch.float64)
     gradients = []
@@ -101,7 +107,7 @@ def test_parameters_get_torchs_gradients():
 
 
 @given(st.integers(1, 5), st.integers(1, 6), seeds)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_layer_norm_does_not_depend_on_the_batch(n, d, seed):
     x = tensor((n, d), seed, torch.float64)
     assert torch.allclose(layer_norm(x, None, None)[:1], layer_norm(x[:1], None, None), rtol=0, atol=1e-9)
@@ -109,7 +115,7 @@ def test_layer_norm_does_not_depend_on_the_batch(n, d, seed):
 
 
 @given(st.integers(2, 6), st.integers(2, 6), seeds, st.floats(0.1, 10), st.floats(-5, 5))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_scale_and_shift_of_the_input_are_forgotten(n, d, seed, scale, shift):
     x = torch.tensor(np.random.default_rng(seed).standard_normal((n, d)))
     for norm in (batch_norm, layer_norm):

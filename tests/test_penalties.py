@@ -33,6 +33,8 @@ MODELS = {
     "batch norm": (lambda: nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)), 12),
     "layer and group norm": (lambda: nn.Sequential(nn.Linear(2, 4), nn.LayerNorm((4,)), nn.GroupNorm(2, 4)), 8),
     "a layer norm of two axes": (lambda: nn.Sequential(nn.Conv1d(2, 3, 1), nn.LayerNorm((3, 7))), 6),
+    "instance norm": (lambda: nn.Sequential(nn.Conv1d(2, 3, 1), nn.InstanceNorm1d(3, affine=True)), 6),
+    "RMS norm": (lambda: nn.Sequential(nn.Linear(2, 4), nn.RMSNorm(4)), 8),
     "a convolution": (lambda: nn.Conv2d(3, 8, 5), 600),
     "an LSTM": (lambda: nn.LSTM(3, 2), 4 * 2 * (3 + 2)),
     "attention": (lambda: nn.MultiheadAttention(4, 2), 4 * 4 * 4),

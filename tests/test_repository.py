@@ -7,14 +7,15 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 import pytest
 import repository
 import yaml
+from conftest import ROOT
 from project import chapters
 
-ROOT = Path(__file__).resolve().parents[1]
 URL = "https://github.com/ada-l/penalties.book"
 OTHER = "https://github.com/grace/fork"
 BUTTONS = ("use_repository_button", "use_edit_page_button", "use_issues_button")
@@ -28,12 +29,15 @@ def state(root):
 
 @pytest.fixture
 def copy(tmp_path):
-    """The book's configuration and chapters, as they are on disk."""
+    """The book's configuration and its first two notebooks, as they are on disk."""
+
+    def left_out(folder, names):
+        return [name for name in names if name.endswith(".ipynb") and Path(folder) / name not in chapters()[:2]]
+
     for name in ("pyproject.toml", "_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("chapters", "_static", "_ext"):
-        if (ROOT / name).exists():
-            shutil.copytree(ROOT / name, tmp_path / name)
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=left_out)
     return tmp_path
 
 
@@ -114,6 +118,14 @@ def test_the_colab_cell_is_short_and_does_nothing_elsewhere(url, capsys):
     python = source.replace("!{sys.executable} -m pip", "raise AssertionError #")
     exec(compile(python, "cell", "exec"), {})
     assert capsys.readouterr().out == ""
+
+
+def test_in_colab_without_an_address_one_sentence_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError) as stopped:
+        exec(compile(repository.colab_cell(None), "cell", "exec"), {})
+    assert str(stopped.value) == "Set this book's address: run `make repository URL=https://github.com/YOU/FORK`."
 
 
 def links(html):

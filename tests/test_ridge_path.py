@@ -22,10 +22,10 @@ def brute_force(X, y, lam):
 
 
 @given(shapes, st.lists(st.floats(1e-3, 10), min_size=1, max_size=4))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_path_is_ridge_and_brute_force(shape, lams):
     n, d, r, seed = shape
-    X, y = problem(n, d, min(n, d, r), seed)
+    X, y = problem(n, d, rank=min(n, d, r), seed=seed)
     path = ridge_path(X, y, lams)
     for k, lam in enumerate(lams):
         assert np.allclose(path.coefs[k], ridge(X, y, lam), atol=1e-10)
@@ -35,10 +35,10 @@ def test_path_is_ridge_and_brute_force(shape, lams):
 
 
 @given(shapes)
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_leave_one_out_without_penalty(shape):
     n, d, _, seed = shape
-    X, y = problem(n, d, min(n, d), seed)  # full rank: above, at and below n = d
+    X, y = problem(n, d, rank=min(n, d), seed=seed)  # full rank: above, at and below n = d
     path = ridge_path(X, y, [0.0])
     if np.linalg.cond(X) < 1e4 and all(np.linalg.cond(np.delete(X, i, 0)) < 1e4 for i in range(n)):
         assert np.isclose(path.loo_mse[0], brute_force(X, y, 0), rtol=1e-5)
@@ -51,17 +51,17 @@ def test_a_row_that_alone_determines_a_direction_is_refitted():
 
 
 def test_interpolation_keeps_its_digits_as_the_penalty_vanishes():
-    X, y = problem(8, 30, 8, seed=0)
+    X, y = problem(8, 30, rank=8, seed=0)
     limit = ridge_path(X, y, [0]).loo_mse[0]
     assert np.allclose(ridge_path(X, y, [1e-12, 1e-14]).loo_mse, limit, rtol=1e-8)
     assert np.isclose(limit, brute_force(X, y, 0), rtol=1e-8)
 
 
 @given(shapes, st.floats(1e-3, 10))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_centered_leaves_the_row_out_of_the_means_too(shape, lam):
     n, d, r, seed = shape
-    X, y = problem(n, d, min(n, d, r), seed)
+    X, y = problem(n, d, rank=min(n, d, r), seed=seed)
     X, y = X - X.mean(axis=0), y - y.mean()
     errors = []
     for i in range(n):
@@ -71,7 +71,7 @@ def test_centered_leaves_the_row_out_of_the_means_too(shape, lam):
 
 
 def test_centered_interpolation_and_lonely_rows():
-    X, y = problem(6, 20, 6, seed=5)
+    X, y = problem(6, 20, rank=6, seed=5)
     X, y = X - X.mean(axis=0), y - y.mean()
     limit = ridge_path(X, y, [0, 1e-12], centered=True).loo_mse
     assert np.isclose(limit[0], limit[1], rtol=1e-6)
@@ -79,6 +79,14 @@ def test_centered_interpolation_and_lonely_rows():
     lonely -= lonely.mean(axis=0)
     y = np.array([1.0, 3, 2, -6])
     assert np.isclose(*ridge_path(lonely, y, [0, 1e-9], centered=True).loo_mse, rtol=1e-5)
+
+
+def test_centering_leaves_the_rounding_of_its_unit():
+    X, y = problem(20, 3, seed=6)
+    X, y = 1e9 * X + 1e12, 1e9 * y
+    X, y = X - X.mean(axis=0), y - y.mean()
+    assert abs(X.mean(axis=0)).max() > 1e-9
+    assert np.isfinite(ridge_path(X, y, [1.0], centered=True).loo_mse).all()
 
 
 def test_centered_is_not_believed_blindly():
@@ -99,16 +107,10 @@ def test_the_choice_is_that_of_ridgecv(n, d):
 
 
 def test_more_penalty_means_fewer_degrees_of_freedom_and_a_shorter_w():
-    X, y = problem(20, 6, 6, seed=4)
+    X, y = problem(20, 6, rank=6, seed=4)
     path = ridge_path(X, y, np.geomspace(1e-6, 1e3, 50))
     assert (np.diff(path.dof) < 0).all() and (np.diff(np.linalg.norm(path.coefs, axis=1)) < 0).all()
     assert np.isclose(ridge_path(X, y, [0]).dof[0], 6)
-
-
-@pytest.mark.parametrize("lams", [[], [-1.0], [np.nan], 0.1, [[0.1]]])
-def test_bad_penalties_are_refused(lams):
-    with pytest.raises(ValueError, match="at least"):
-        ridge_path(np.ones((3, 1)), np.ones(3), lams)
 
 
 def test_one_row_cannot_be_left_out():

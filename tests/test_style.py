@@ -55,10 +55,16 @@ def test_colors_stay_apart_for_color_blind_readers(kind):
             assert distance > 10 or "data" in (a, b), f"{a} and {b} look alike with {kind}: {distance:.1f}"
 
 
-def test_the_style_sets_what_figures_rely_on():
+def test_a_figure_drawn_in_the_style_is_the_same_on_every_machine():
     import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    from matplotlib.font_manager import findfont
 
     with mpl.rc_context():
         use_book_style()
-        assert mpl.rcParams["axes.prop_cycle"].by_key()["color"][0] == COLORS["none"]
-        assert not mpl.rcParams["axes.spines.top"]
+        figure, ax = plt.subplots()
+        (line,) = ax.plot([0, 1])
+        assert line.get_color() == COLORS["none"]
+        assert findfont(ax.set_xlabel("x").get_fontproperties()).endswith("DejaVuSans.ttf")  # matplotlib brings it
+        assert figure.get_size_inches()[0] * figure.dpi == 700  # the width of the text, so that nothing is scaled
+        plt.close(figure)

@@ -2,8 +2,6 @@
 
 import copy
 import dataclasses
-import inspect
-import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from book_utils import training
 from book_utils.data import Split, circles
 from book_utils.linear import lstsq, ridge
 from book_utils.penalties import l2_penalty, soft_threshold_
@@ -53,8 +50,8 @@ def weights(model):
 @pytest.mark.parametrize("lam", [0.0, 0.3])
 def test_a_linear_model_converges_to_least_squares_and_ridge(lam):
     split, model = regression(), nn.Linear(3, 1, bias=False).double()
-    fit(model, split, loss_fn=lambda out, y: F.mse_loss(out, y) / 2, optimizer=sgd(model), num_epochs=600,
-        batch_size=40, penalty=lambda m: lam / 2 * l2_penalty(m))
+    fit(model, split, loss_fn=lambda out, y: F.mse_loss(out, y) / 2, optimizer=sgd(model, 0.5),
+        num_epochs=100, batch_size=40, penalty=lambda m: lam / 2 * l2_penalty(m))
     assert np.allclose(model.weight.detach().numpy()[0], ridge(split.X_train, split.y_train, lam), atol=1e-9)
     assert lam or np.allclose(model.weight.detach().numpy()[0], lstsq(split.X_train, split.y_train), atol=1e-9)
 
@@ -69,6 +66,11 @@ def test_the_reported_losses_are_full_means_without_the_penalty(split):
         assert np.isclose(loss[-1], np.mean(np.logaddexp(0, z) - y * z), rtol=1e-12)
         assert np.isclose(accuracy[-1], np.mean((z > 0) == y)) and ((0 < z) & (z < 0.5)).any()
         assert len(loss) == len(accuracy) == 3
+
+
+def test_a_loss_and_its_function_are_one(split):
+    histories = [run(network(), split, loss_fn=loss_fn) for loss_fn in (BCE, F.binary_cross_entropy_with_logits)]
+    assert histories[0] == histories[1] and histories[0].train_accuracy
 
 
 def test_one_epoch_is_the_steps_written_out(split):
@@ -121,6 +123,12 @@ def test_losses_are_measured_in_eval_mode_and_every_flag_comes_back(split):
     assert np.isclose(history.test_loss[-1], expected, rtol=1e-12)
 
 
+def test_steps_are_taken_in_training_mode(split):
+    model, modes = network().eval(), []
+    run(model, split, num_epochs=2, after_step=lambda m: modes.append({part.training for part in m.modules()}))
+    assert modes == [{True}] * 6  # three batches an epoch; after each the losses are measured in eval mode
+
+
 def test_flags_come_back_after_an_exception(split):
     model = network().eval()
 
@@ -145,6 +153,12 @@ def test_patience_restores_the_best_weights_and_stops(split):
     assert np.isclose(BCE(z, torch.tensor(few.y_test)[:, None]).item(), min(history.test_loss))
 
 
+def test_an_equal_test_loss_is_no_improvement(split):
+    model = network()
+    history = run(model, split, num_epochs=9, optimizer=sgd(model, 0.0), patience=2)
+    assert (history.best_epoch, len(history.test_loss)) == (1, 3)
+
+
 def test_without_patience_the_last_epoch_counts(split):
     assert run(network(), split).best_epoch == 3
 
@@ -155,7 +169,7 @@ def test_after_step_makes_a_proximal_step(split):
     assert (model[0].weight == 0).any() and (model[0].bias != 0).all()
 
 
-@pytest.mark.parametrize("loss_fn", [nn.CrossEntropyLoss(), F.cross_entropy])
+@pytest.mark.parametrize("loss_fn", [nn.CrossEntropyLoss(), F.cross_entropy, nn.NLLLoss(), F.nll_loss])
 def test_classes_are_counted_by_the_largest_output(loss_fn):
     from sklearn.datasets import load_iris
 
@@ -164,7 +178,7 @@ def test_classes_are_counted_by_the_largest_output(loss_fn):
     X, y = X[order], y[order]
     split = Split(X[:100], y[:100], X[100:], y[100:])
     torch.manual_seed(0)
-    model = nn.Linear(4, 3)
+    model = nn.Sequential(nn.Linear(4, 3), nn.LogSoftmax(dim=1))  # its own softmax changes nothing
     history = fit(model, split, loss_fn=loss_fn, optimizer=torch.optim.Adam(model.parameters(), lr=0.1), num_epochs=30)
     guess = model(torch.tensor(split.X_test, dtype=torch.float32)).argmax(dim=1).numpy()
     assert history.test_accuracy[-1] == np.mean(guess == split.y_test) > 0.9
@@ -199,13 +213,6 @@ def test_progress_is_shown_when_asked_and_only_then(split, capsys):
     assert "3/3" in capsys.readouterr().err
 
 
-def test_tqdm_is_needed_for_progress_alone(split, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    run(network(), split)
-    with pytest.raises(ImportError):
-        run(network(), split, progress=True)
-
-
 def test_a_history_draws_what_it_measured(split):
     history, (_, ax) = run(network(), split), plt.subplots()
     assert history.plot(ax, color="#0072B2", label="L2") is ax
@@ -232,11 +239,28 @@ def test_bad_options_are_refused_before_anything_changes(split, options, message
     assert torch.equal(weights(model), before)
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("label, message", [
+    (0.5, "y_{} holds 0.5: number the classes 0, 1"),
+    (-1, "y_{} holds -1: number the classes"),
+    (2, "The targets name class 2, and the model puts out 2 numbers a row"),
+])
+def test_targets_that_are_no_class_are_refused_before_anything_changes(split, part, label, message):
+    model = nn.Linear(2, 2)
+    before, y = weights(model), np.array(getattr(split, f"y_{part}"))
+    y[3] = label
+    with pytest.raises(ValueError, match=message.format(part)):
+        run(model, dataclasses.replace(split, **{f"y_{part}": y}), loss_fn=nn.CrossEntropyLoss())
+    assert torch.equal(weights(model), before)
+
+
 @pytest.mark.parametrize("change, message", [
-    ({"X_train": np.zeros((0, 2)), "y_train": np.zeros(0)}, "X_train has 0 rows"),
-    ({"y_train": np.zeros(3)}, "74 rows and y_train has 3"),
-    ({"X_test": np.full((33, 2), np.nan)}, "X_test holds nan"),
-    ({"y_train": np.full(74, np.inf)}, "y_train holds inf"),
+    ({"X_train": np.zeros((0, 2)), "y_train": np.zeros(0)}, r"X_train has shape \(0, 2\).*at least one row"),
+    ({"y_train": np.zeros(3)}, r"X_train has shape \(74, 2\) and y_train \(3,\)"),
+    ({"y_train": np.array(1.0)}, r"y_train \(\): give one target a row"),
+    ({"X_test": np.full((33, 2), np.nan)}, r"X_test\[0, 0\] is nan"),
+    ({"y_train": np.full(74, np.inf)}, r"y_train\[0\] is inf"),
+    ({"y_test": np.array(["yes"] * 33)}, "y_test must hold real numbers"),
     ({"y_train": np.zeros((74, 2))}, r"output has shape \(74, 1\).*\(74, 2\)"),
     ({"X_train": np.zeros((74, 3))}, r"X_train has shape \(3,\) and one of X_test \(2,\)"),
 ])
@@ -246,8 +270,3 @@ def test_bad_splits_are_refused_before_anything_changes(split, change, message):
     with pytest.raises(ValueError, match=message):
         run(model, dataclasses.replace(split, **change))
     assert torch.equal(weights(model), before)
-
-
-def test_the_loop_stays_readable():
-    source = inspect.getsource(training.fit).split('"""')[2]
-    assert len([line for line in source.splitlines() if line.strip()]) <= 40

@@ -11,8 +11,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = 120  # seconds
 
-# One thread, one hash seed, inline pictures, no personal configuration.
+# The package beside these tools, one thread, one hash seed, inline pictures, no personal configuration.
 ENVIRONMENT = {
+    "PYTHONPATH": str(ROOT),
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -23,7 +24,7 @@ ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
 }
-PERSONAL = ("JUPYTER_PATH", "MATPLOTLIBRC", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONWARNINGS")
+PERSONAL = ("JUPYTER_PATH", "MATPLOTLIBRC", "PYTHONSTARTUP", "PYTHONWARNINGS")
 
 # Matrix products, exp and log differ in their last digits between AVX2 and AVX-512, and a product of random
 # numbers can carry that into the digits that a cell prints. Every x86 machine therefore takes the AVX2 code.

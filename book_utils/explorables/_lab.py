@@ -54,6 +54,21 @@ def lab(fn, **controls):
         Takes the controls by name and returns a matplotlib figure.
     **controls : (low, high, step, start) or list
         A slider, or a choice whose first item is the start.
+
+    Returns
+    -------
+    Lab
+        To be the last line of a cell.
+
+    Raises
+    ------
+    ValueError
+        If a control is neither, or starts outside its range.
+
+    Examples
+    --------
+    >>> lab(lambda n: None, n=(0, 10, 1, 3)).start
+    {'n': 3}
     """
     for name, c in controls.items():
         ok = len(c) > 0 if isinstance(c, list) else isinstance(c, tuple) and len(c) == 4 and c[0] <= c[3] <= c[1]

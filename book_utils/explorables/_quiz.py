@@ -12,6 +12,21 @@ def question(ask, *choices):
         The question, as HTML (plain text with <em>, <sub>, <sup>, <code> where needed).
     *choices : (str, bool, str)
         The choice's text, whether it is right, and why; two or more, exactly one of them right.
+
+    Returns
+    -------
+    dict
+        For `quiz`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two choices, not exactly one is right, or one does not say why.
+
+    Examples
+    --------
+    >>> question("Is 7 prime?", ("Yes", True, "1 and 7 alone divide it."), ("No", False, "What divides it?"))["ask"]
+    'Is 7 prime?'
     """
     if len(choices) < 2 or sum(bool(right) for _, right, _ in choices) != 1:
         raise ValueError(f"A question needs two or more choices, exactly one of them right: {ask!r}.")
@@ -21,7 +36,27 @@ def question(ask, *choices):
 
 
 def quiz(*questions):
-    """Questions (from `question`) that explain every answer, right or wrong, with no kernel and no network."""
+    """Questions that explain every answer, right or wrong, with no kernel and no network.
+
+    Parameters
+    ----------
+    *questions : dict
+        From `question`, one or more.
+
+    Returns
+    -------
+    Explorable
+
+    Raises
+    ------
+    ValueError
+        If there is no question.
+
+    Examples
+    --------
+    >>> quiz(question("Is 7 prime?", ("Yes", True, "Only 1 and 7 divide it."), ("No", False, "What divides it?"))).alt
+    '1 question to check yourself'
+    """
     if not questions:
         raise ValueError("A quiz needs at least one question.")
     items = []
