@@ -1,10 +1,14 @@
 """Run chapters again and fail wherever an output differs from the stored one (nbval, strict, on every cell).
 
-Pictures are not compared, the data inside an explorable is. Without arguments: every chapter that _toc.yml names.
+Pictures are not compared, the data inside an explorable is. Without arguments: every chapter that _toc.yml names. The
+last lines say how long each took.
 """
 
 import subprocess
 import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 from project import CELL_TIMEOUT, ROOT, chapters, kernel_environment
 
@@ -15,10 +19,26 @@ NBVAL = [
 ]
 
 
-def main(arguments, changes=None):
-    """Compare the notebooks among the arguments (the rest are for pytest), in an environment with `changes`."""
-    with kernel_environment() as environment:
-        return subprocess.run([sys.executable, *NBVAL, *arguments], env=environment | (changes or {})).returncode
+def compare(arguments, changes=None):
+    """Compare the notebooks among the arguments (the rest are for pytest), in an environment with `changes`.
+
+    Returns pytest's exit status and, for each cell, its chapter as in `penalties/ridge`, whether its outputs were the
+    stored ones, and its seconds.
+    """
+    with tempfile.TemporaryDirectory() as folder, kernel_environment() as environment:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, *NBVAL, f"--junit-xml={report}", *arguments]
+        status = subprocess.run(command, env=environment | (changes or {})).returncode
+        cases = ElementTree.parse(report).getroot().iter("testcase") if report.exists() else ()
+        return status, [("/".join(case.get("classname").split(".")[-3:-1]), not len(case), float(case.get("time")))
+                        for case in cases]
+
+
+def main(arguments):
+    status, cells = compare(arguments)
+    for chapter in dict.fromkeys(chapter for chapter, *_ in cells):
+        print(f"{chapter}: {sum(seconds for one, _, seconds in cells if one == chapter):.0f} s")
+    return status
 
 
 if __name__ == "__main__":
