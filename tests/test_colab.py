@@ -65,7 +65,8 @@ def colab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("colab")
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", *COLAB]
+    command = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check",
+               "--only-binary=:all:", *COLAB]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         message = f"Colab's packages cannot be installed here: {done.stderr.strip().splitlines()[-1]}"

@@ -83,17 +83,19 @@ def server(folder):
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(300):
+        for _ in range(1200):  # a loaded machine takes minutes
             assert process.poll() is None, (folder / "server.log").read_text()
             try:
                 urllib.request.urlopen(f"{address}/api", timeout=1).close()
                 break
             except OSError:
                 time.sleep(0.1)
+        else:
+            pytest.fail(f"JupyterLab does not answer: {(folder / 'server.log').read_text()}")
         yield address
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def new_page(browser):
