@@ -66,7 +66,7 @@ def shrinkage(log_lam=-6.5):
     middle.axvline(log_lam, color="black")
     middle.set(xlabel=r"$\log_{10}\lambda$", ylabel="weights", ylim=(-16, 16))
     right.bar(np.arange(1, 10), filter_factors(s, len(y), 10**log_lam), color=COLORS["l2"])
-    right.set(xlabel="direction i", ylabel="filter factor")
+    right.set(xlabel="direction i", ylabel="filter factor", xticks=[1, 3, 5, 7, 9])
     return Explorable(
         "shrinkage",
         {"start": log_lam, "best": best, "x": x, "y": y.round(8), "level": level.round(8), "grid": grid.round(4),
