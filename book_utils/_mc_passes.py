@@ -45,20 +45,19 @@ class Masks:
         """
         bits = 16 if abs(round(p * 2**16) / 2**16 - p) <= 1e-3 * min(p, 1 - p) else 32
         steps = -(-units * bits // 256)  # a step of Philox gives 256 bits, and a row begins with a step
-        counter, key = [start * steps, 0, stream, 0], [self.key, layer]
-        self.philox.state = {"bit_generator": "Philox", "buffer": np.zeros(4, np.uint64), "buffer_pos": 4,
-                             "has_uint32": 0, "uinteger": 0,
-                             "state": {"counter": np.array(counter, np.uint64), "key": np.array(key, np.uint64)}}
+        self.philox.state = {"bit_generator": "Philox", "buffer": (0,) * 4, "buffer_pos": 4, "has_uint32": 0,
+                             "uinteger": 0, "state": {"counter": (start * steps, 0, stream, 0),
+                                                      "key": (self.key, layer)}}
         lanes = self.philox.random_raw(4 * steps * n).view(f"<u{bits // 8}")
         return lanes.reshape(n, -1)[:, :units] >= round(p * 2**bits)
 
 
-def masked(x, keep, p, alpha=False):
-    """x after (alpha) dropout with a given mask."""
+def masked(x, keep, p, alpha=False, out=None):
+    """x after (alpha) dropout with a given mask. It may be written to `out`: memory that is new is slow."""
     if not alpha:
         kind = np.float64 if x.dtype == torch.float64 else np.float32
         factor = np.multiply(keep, 1 / (1 - p) if p < 1 else 0.0, dtype=kind, order="C")
-        return (x * torch.from_numpy(factor).to(x.device)).to(x.dtype)
+        return torch.mul(x, torch.from_numpy(factor).to(x.device), out=out).to(x.dtype)
     # Klambauer et al. (2017): drop to -α', then restore zero mean and unit variance
     low = -1.7580993408473766
     scale = 1 / math.sqrt((low**2 * p + 1) * (1 - p)) if p < 1 else 0.0

@@ -143,16 +143,17 @@ class _Moments:
     """Mean and standard deviation over passes, from sums of deviations from the first: no digits lost to the mean."""
 
     def __init__(self, out):
-        self.dtype, self.count, self.sum, self.squares = out.dtype, 0, 0.0, 0.0
+        self.dtype, self.count = out.dtype, 0
         # Sums need more digits than their terms; one kind of device has no float64.
         self.shift = out[0].to(torch.float32 if out.device.type == "mps" else torch.float64)
 
     def add(self, out):
         """Take the outputs of some more passes, (R, rows, …)."""
         deviation = out - self.shift
+        total, squares = deviation.sum(dim=0), deviation.square_().sum(dim=0)
+        self.sum = self.sum.add_(total) if self.count else total
+        self.squares = self.squares.add_(squares) if self.count else squares
         self.count += len(out)
-        self.sum = self.sum + deviation.sum(dim=0)
-        self.squares = self.squares + deviation.square_().sum(dim=0)
 
     def result(self):
         """Mean, standard deviation (None for one pass), and whether any two passes differ."""
@@ -160,7 +161,7 @@ class _Moments:
         if self.count == 1:
             return (self.shift + mean).to(self.dtype), None, True
         # Σ (d - d̄)² = Σ d² - d̄ Σ d
-        var = (self.squares - mean * self.sum).clamp_(min=0) / (self.count - 1)
+        var = self.squares.addcmul(mean, self.sum, value=-1).clamp_(min=0).div_(self.count - 1)
         return (self.shift + mean).to(self.dtype), var.sqrt_().to(self.dtype), bool(self.squares.any())
 
 
