@@ -56,7 +56,7 @@ def masked(x, keep, p, alpha=False, out=None):
     """x after (alpha) dropout with a given mask. It may be written to `out`: memory that is new is slow."""
     if not alpha:
         kind = np.float64 if x.dtype == torch.float64 else np.float32
-        factor = np.multiply(keep, 1 / (1 - p) if p < 1 else 0.0, dtype=kind, order="C")
+        factor = np.multiply(np.ascontiguousarray(keep), 1 / (1 - p) if p < 1 else 0.0, dtype=kind)
         return torch.mul(x, torch.from_numpy(factor).to(x.device), out=out).to(x.dtype)
     # Klambauer et al. (2017): drop to -α', then restore zero mean and unit variance
     low = -1.7580993408473766
