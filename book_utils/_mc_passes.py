@@ -22,6 +22,9 @@ DROPOUTS = {F.dropout: None, F.alpha_dropout: None, F.dropout1d: (3,), F.dropout
             F.feature_alpha_dropout: (3, 4, 5)}
 PLAIN = (int, float, bool, complex, str, type(None), type(...), torch.Size, torch.dtype, torch.device, torch.layout,
          torch.memory_format)
+# Ways to a tensor's memory: torch counts no change that is made through them.
+UNSEEN = {torch.Tensor.data.__get__, torch.Tensor.data.__set__, torch.Tensor.numpy, torch.Tensor.__array__,
+          torch.Tensor.__dlpack__, torch.Tensor.untyped_storage, torch.Tensor.storage, torch.Tensor.data_ptr}
 
 
 class Masks:
@@ -80,7 +83,8 @@ class Passes(TorchFunctionMode):
 
     def start(self, inputs, first_row):
         """Take the next block of rows: a tuple of tensors."""
-        self.inputs, self.first_row, self.tape = inputs, first_row, Tape(on=self.replay)
+        self.inputs = [tensor if _counts_changes(tensor) else tensor.clone() for tensor in inputs]
+        self.first_row, self.tape = first_row, Tape(on=self.replay)
 
     def run(self, t):
         """The output of pass t."""
@@ -91,12 +95,12 @@ class Passes(TorchFunctionMode):
             # A compiler would trace our masks into the model: run it as it is written.
             with torch.compiler.set_stance("force_eager") if self.compiled else contextlib.nullcontext(), self:
                 out = self.model(*inputs)
+            self.tape.finish()
         except Exception:
             if not replayed:
                 raise
             self.tape = Tape(on=False)  # the same pass in full, to which an error of the model's own comes back
             return self.run(t)
-        self.tape.finish()
         return out
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -129,12 +133,16 @@ class Tape:
     """The calls of torch that a pass makes before its first dropout, with their results for the passes after it.
 
     A result is played back only for the same function with the same arguments: tensors the very same, unchanged
-    since (torch counts changes), other values equal. Random numbers drawn on the way void the tape.
+    since (torch counts changes), other values equal. Whatever may change unseen, random numbers drawn on the way
+    among it, voids the tape: then every pass runs in full.
     """
 
     def __init__(self, on=True):
-        self.entries, self.names, self.held, self.gone = [], {}, [], set()
-        self.recording, self.position = on, 0
+        self.entries = []  # (function, key of its arguments, result or names of its tensors)
+        self.held = []  # a tensor has the number of its place here; while recording: [reference, version, made, shape]
+        self.names = {}  # id of a tensor: (reference, number)
+        self.gone = {}  # by id, the stand-ins for tensors that the first pass let go
+        self.recording, self.position, self.in_place = on, 0, False
 
     def rewind(self):
         """Begin a pass; True if it will be played back."""
@@ -143,29 +151,53 @@ class Tape:
             self.random_state = random_state()
         return bool(self.entries)
 
+    def void(self):
+        """Play nothing back from here on."""
+        self.recording, self.entries, self.held, self.names = False, [], [], {}
+
     def call(self, func, args, kwargs):
         """The result of a call, computed or played back."""
+        if func in UNSEEN:
+            self.void()
         if self.recording:
             return self._record(func, args, kwargs)
         if self.position < len(self.entries):
             expected, key, result = self.entries[self.position]
-            if func == expected and self._key((args, kwargs)) == key:
+            if func == expected and (_modes(), self._key((args, kwargs))) == key:
                 self.position += 1
                 return result
+            if self.in_place and any(map(_tensors, (args, kwargs))):
+                raise RuntimeError("This pass has left the first one's way, whose tensors were changed in place.")
         if self.gone and any(id(tensor) in self.gone for tensor in _tensors(args)):
             raise RuntimeError("This pass needs a tensor that the first one had let go.")
         return func(*args, **kwargs)
 
     def _record(self, func, args, kwargs):
-        unseen = func == torch.Tensor.data.__get__  # torch does not count changes made through it
-        key = None if unseen else self._key((args, kwargs), new=True)
+        key = _modes(), self._key((args, kwargs), new=True)
+        if None in key or torch.is_grad_enabled() or self._changed():
+            self.close()
+            return func(*args, **kwargs)
         result = func(*args, **kwargs)
         names = self._key(result, new=True, weak=True)
-        if key is None or names is None or torch.is_grad_enabled():
+        if names is None or not self._random_state_same():
             self.close()
-        elif any(map(_tensors, (args, kwargs, result))):  # others, such as a switch of modes, always run
+            return result
+        for i in self._changed():
+            if not self.held[i][2]:  # an input, a parameter or a buffer
+                self.void()
+                return result
+            self.held[i][1], self.in_place = self.held[i][0]()._version, True
+        if any(map(_tensors, (args, kwargs, result))):  # others, such as a switch of modes, always run
             self.entries.append((func, key, names))
         return result
+
+    def _changed(self):
+        """The numbers of tensors that have changed since they were last looked at."""
+        return [i for i, (ref, version, *_) in enumerate(self.held)
+                if (tensor := ref()) is not None and tensor._version != version]
+
+    def _random_state_same(self):
+        return all(map(torch.equal, random_state(), self.random_state))
 
     def _key(self, value, new=False, weak=False):
         """A value with names for its tensors, to compare; None for what cannot be compared."""
@@ -176,37 +208,53 @@ class Tape:
                 (value.start, value.stop, value.step) if type(value) is slice else value)
             keys = [self._key(part, new, weak) for part in parts]
             return None if None in keys else (type(value), *keys)
-        return (type(value), value) if type(value) in PLAIN else None
+        return (type(value), value, repr(value)) if type(value) in PLAIN else None  # repr: 0.0 is not -0.0
 
     def _name(self, tensor, new, weak):
         known = self.names.get(id(tensor))
         if known is None or known[0]() is not tensor:
-            if not new or tensor.is_inference() or tensor.layout != torch.strided or tensor.is_nested:
+            if not new or not _counts_changes(tensor):
                 return None
             known = self.names[id(tensor)] = (weakref.ref(tensor), len(self.held))
-            self.held.append((known[0] if weak else lambda: tensor, tensor._version, weak, tensor.to("meta")))
+            self.held.append([known[0] if weak else lambda: tensor, tensor._version, weak, tensor.to("meta")])
         return torch.Tensor, known[1]
 
     def close(self):
         """End the recording: keep what is still in use, and of the rest the shapes only."""
         if not self.recording:
+            if self.in_place and self.position < len(self.entries):
+                raise RuntimeError("This pass has left out what the first one changed in place.")
             return
-        self.recording = False
-        kept = [(ref(), version, made, shape) for ref, version, made, shape in self.held]
-        tensors = [shape if tensor is None else tensor for tensor, _, _, shape in kept]
-        changed = any(not made and tensor._version != version for tensor, version, made, _ in kept)
-        if changed or not all(map(torch.equal, random_state(), self.random_state)):
-            self.entries = []
+        if self._changed() or not self._random_state_same():  # by a call that did not come by here
+            self.void()
+            return
+        self.recording, self.position = False, len(self.entries)  # the rest of this pass plays nothing back
+        tensors = [shape if (tensor := ref()) is None else tensor for ref, _, _, shape in self.held]
         self.entries = [(func, key, _resolved(names, tensors)) for func, key, names in self.entries]
-        self.gone = {id(tensor) for tensor in tensors if tensor.is_meta}
+        self.gone = {id(tensor): tensor for tensor in tensors if tensor.is_meta}
         self.names = {id(tensor): (lambda tensor=tensor: tensor, i) for i, tensor in enumerate(tensors)}
-        self.held = [(tensor, tensor._version) for tensor in tensors]
+        self.held = [(lambda tensor=tensor: tensor, tensor._version) for tensor in tensors]
 
     def finish(self):
         """End a pass: forget everything if it changed a tensor in place that the next one would need."""
         self.close()
-        if any(tensor._version != version for tensor, version in self.held):
-            self.entries = []
+        if self._changed():
+            self.void()
+
+
+def _counts_changes(tensor):
+    """Whether torch counts the changes of a tensor: not those of memory that it shares with NumPy, for example."""
+    try:
+        return (tensor.layout == torch.strided and not tensor.is_nested and not tensor.is_inference()
+                and tensor.untyped_storage().resizable())
+    except RuntimeError:  # inside a transform such as vmap, tensors have no memory to speak of
+        return False
+
+
+def _modes():
+    """The switches on which results depend."""
+    return (torch.get_default_dtype(), torch.is_grad_enabled(), torch.is_inference_mode_enabled(),
+            *((torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in ("cpu", "cuda")))
 
 
 def _tensors(value):
