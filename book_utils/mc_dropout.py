@@ -34,6 +34,8 @@ def _is_stochastic(module):
         return module.p > 0
     if isinstance(module, nn.RNNBase):  # it drops between its layers
         return module.dropout > 0 and module.num_layers > 1
+    if isinstance(module, torch.jit.ScriptModule):
+        return "Dropout" in module.original_name and getattr(module, "p", 0) > 0
     return isinstance(module, nn.MultiheadAttention) and module.dropout > 0
 
 

@@ -827,6 +827,19 @@ def test_a_compiled_model_runs_as_it_is_written(wrap):
     assert torch.allclose(plain, compiled)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_dropout_in_scripted_models_is_switched_on():
+    x = rows(3, 3)
+    for model in (torch.jit.script(network()), nn.Sequential(torch.jit.script(network()), nn.Dropout(0.1))):
+        flags = [module.training for module in model.modules()]
+        found = mc_predict(model, x, 600, seed=0, keep_samples=True)
+        assert flags == [module.training for module in model.modules()]
+        plain = network() if isinstance(model, torch.jit.ScriptModule) else nn.Sequential(network(), nn.Dropout(0.1))
+        assert_same_distribution(found.samples, torch_loop(plain, x, 600))
+        with pytest.raises(ValueError, match='masks="per_row"'):
+            mc_predict(model, x, masks="shared")
+
+
 def test_dropout_in_place_is_in_place():
     class Ignores(nn.Module):
         def __init__(self):
