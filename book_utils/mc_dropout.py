@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.data import DataLoader, RandomSampler
 
-from book_utils import _mc_fast, _mc_passes
+from book_utils import _mc_fast, _mc_passes, _mc_tape
 from book_utils._checks import checked_count, checked_flag, shown
 
 ROWS = 256  # rows of a block, unless the caller says otherwise
@@ -181,11 +181,11 @@ def _checked_output(out, n):
 def _probe(passes, inputs):
     """Run two rows to learn whether torch draws masks itself and whether the model overwrites its input."""
     copies = tuple(tensor[:2].clone() for tensor in inputs)
-    before, versions = _mc_passes.random_state(), [tensor._version for tensor in copies]
+    before, versions = _mc_tape.random_state(), [tensor._version for tensor in copies]
     passes.start(copies, 0)
     _checked_output(passes.run(0), len(copies[0]))
     passes.copy_inputs = versions != [tensor._version for tensor in copies]
-    torch_draws = not all(map(torch.equal, before, _mc_passes.random_state()))
+    torch_draws = not all(map(torch.equal, before, _mc_tape.random_state()))
     if torch_draws and passes.masks.shared:
         raise ValueError('masks="shared" reaches the masks of dropout layers, and this model draws others too (inside '
                          'an LSTM, GRU or RNN, in attention, or in a layer of its own): use masks="per_row".')
@@ -198,7 +198,7 @@ def _loop(passes, inputs, first_row, n_passes, torch_draws):
     for t in range(n_passes):
         if torch_draws:
             address = np.random.SeedSequence([passes.masks.key, first_row, t])
-            _mc_passes.reseed(int(address.generate_state(1, np.uint64)[0]))
+            _mc_tape.reseed(int(address.generate_state(1, np.uint64)[0]))
         yield _checked_output(passes.run(t), len(inputs[0]))[None]
 
 
@@ -302,7 +302,7 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
     rows = checked_count("batch_size", batch_size, 1, 10**9)
     keep_samples, progress = checked_flag("keep_samples", keep_samples), checked_flag("progress", progress)
     blocks = []
-    with (dropout_active(model), _mc_passes.random_state_kept(), torch.inference_mode(False), torch.no_grad(),
+    with (dropout_active(model), _mc_tape.random_state_kept(), torch.inference_mode(False), torch.no_grad(),
           _mismatch_explained()):
         device = next((parameter.device for parameter in model.parameters()), None)
         batches = (tuple(tensor.to(device) for tensor in batch) for batch in _batches(x))

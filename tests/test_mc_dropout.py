@@ -15,7 +15,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from book_utils import _mc_fast, _mc_passes, mc_dropout
+from book_utils import _mc_fast, _mc_passes, _mc_tape, mc_dropout
 from book_utils.dropout import enumerate_masks
 from book_utils.mc_dropout import dropout_active, mc_predict
 
@@ -43,11 +43,11 @@ def only(way):
         if way in ("passes", "plain loop"):
             patch.setattr(_mc_fast, "stages", lambda layers: None)
         if way == "plain loop":
-            patch.setattr(_mc_passes.Tape, "__init__", _without_tape)
+            patch.setattr(_mc_tape.Tape, "__init__", _without_tape)
         yield
 
 
-_tape_init = _mc_passes.Tape.__init__
+_tape_init = _mc_tape.Tape.__init__
 
 
 def _without_tape(self, on=True):
