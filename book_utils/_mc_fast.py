@@ -7,6 +7,8 @@
 Both give what the plain loop gives; a fold draws its masks in another order.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
@@ -16,7 +18,10 @@ from book_utils._mc_passes import masked
 
 ELEMENTWISE = {nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh,
                nn.Sigmoid, nn.LogSigmoid, nn.Softplus, nn.Softsign, nn.Hardtanh, nn.Identity}
+LAYERS = ELEMENTWISE | {nn.Linear, nn.Dropout}
 SLICED = 0.25  # rate from which leaving out dropped units pays for copying the weights that are left
+COPIED = (torch.float32, torch.float64)  # what NumPy can copy
+PIECE = 128  # rows of weights to copy at a time
 SMALL = 2**15  # weights up to which calls, not numbers, take a network's time
 FOLDED = 2**17  # numbers in the widest layer of a fold: they stay in the processor's cache
 
@@ -26,7 +31,7 @@ def chain(model):
     hooked = hooks._global_forward_hooks or hooks._global_forward_pre_hooks or any(
         module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module) for module in model.modules())
     layers = _flat(model)
-    if hooked or not all(type(layer) in ELEMENTWISE | {nn.Linear, nn.Dropout} for layer in layers):
+    if hooked or not all(type(layer) in LAYERS for layer in layers):
         return None
     return layers
 
@@ -56,7 +61,7 @@ def fold(layers, x, masks, first_row, n_passes):
                 h = layer(h)
             elif layer.p > 0:
                 n, start = (1, first) if masks.shared else (len(x), first_row * n_passes + first)
-                keep = masks.draw(number, 0, start, n * count, h[0, 0].numel(), layer.p)
+                keep = masks.draw(number, 0, start, n * count, math.prod(h.shape[2:]), layer.p)
                 h, number = masked(h, keep.reshape(n, count, *h.shape[2:]), layer.p), number + 1
         yield h.transpose(0, 1)
 
@@ -72,7 +77,7 @@ def stages(layers):
         if type(layer) is nn.Dropout:
             found[-1][2] = layer.p
         elif type(layer) is not nn.Linear:
-            found[-1][1].append(layer)
+            found[-1][1].append(torch.relu_ if type(layer) is nn.ReLU else layer)  # memory that is new is slow
     return found
 
 
@@ -81,7 +86,7 @@ def wide(stages, x, masks, first_row, n_passes):
 
     Units are rows here, so that W h is a product of two matrices as they lie in memory, which is faster than x Wᵀ.
     """
-    slicing = masks.shared and max(p for _, _, p in stages) >= SLICED
+    slicing = masks.shared and max(p for _, _, p in stages) >= SLICED and x.is_cpu and x.dtype in COPIED
     first = next(i for i, (_, _, p) in enumerate(stages) if p)
     start = x.T.clone()
     for stage in stages[:first + 1]:
@@ -89,28 +94,39 @@ def wide(stages, x, masks, first_row, n_passes):
     for t in range(n_passes):
         h, live, number = start, None, 0  # live: the units that h still holds, None for all
         for i, stage in enumerate(stages[first:]):
-            p, keep, before, live = stage[2], None, live, None
+            p, before, live = stage[2], live, None
             if p:
                 units = stage[0].out_features if stage[0] else len(h)
                 keep, number = masks(number, t, first_row, len(x), units, p), number + 1
-                live = torch.from_numpy(np.flatnonzero(keep)).to(h.device) if slicing else None
-            h = _stage(stage, h, live, before) if i else _cut(h, 0, live)
+                live = np.flatnonzero(keep) if slicing else None
+            if i:
+                h = _stage(stage, h, live, before)
+            elif slicing:
+                h = h.index_select(0, torch.from_numpy(live))
             if p:
-                h = h * (1 / (1 - p)) if slicing and p < 1 else masked(h, keep.T, p)
-        out = h if live is None else h.new_zeros(units, len(x)).index_copy_(0, live, h)
+                h = h.mul_(1 / (1 - p)) if slicing and p < 1 else masked(h, keep.T, p, out=h if i else None)
+        out = h if live is None else h.new_zeros(units, len(x)).index_copy_(0, torch.from_numpy(live), h)
         yield out.T[None]
 
 
 def _stage(stage, h, rows=None, columns=None):
     """A linear layer, or what is left of it, and its activations."""
     linear, activations, _ = stage
-    if linear:
-        weight, bias = _cut(_cut(linear.weight, 0, rows), 1, columns), _cut(linear.bias, 0, rows)
-        h = weight @ h if bias is None else torch.addmm(bias[:, None], weight, h)
+    if linear and rows is columns is None:
+        h = linear.weight @ h if linear.bias is None else torch.addmm(linear.bias[:, None], linear.weight, h)
+    elif linear:
+        h = _sliced(linear, h, rows, columns)
     for activation in activations:
         h = activation(h)
     return h
 
 
-def _cut(tensor, axis, live):
-    return tensor if tensor is None or live is None else tensor.index_select(axis, live)
+def _sliced(linear, h, rows, columns):
+    """A linear layer with some of its rows and columns, copied piece by piece to stay in the processor's cache."""
+    weight, out = linear.weight.detach().numpy(), []  # NumPy copies in half of torch's time
+    rows = np.arange(len(weight)) if rows is None else rows
+    for first in range(0, max(1, len(rows)), PIECE):
+        piece = weight.take(rows[first:first + PIECE], axis=0)
+        out.append(torch.from_numpy(piece if columns is None else piece.take(columns, axis=1)) @ h)
+    out = torch.cat(out)
+    return out if linear.bias is None else out.add_(linear.bias[torch.from_numpy(rows), None])

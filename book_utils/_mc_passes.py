@@ -10,19 +10,17 @@ Each saving gives what the plain loop gives, with the same masks:
 
 import contextlib
 import math
-import weakref
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from book_utils._mc_tape import Tape, counts_changes
+
 # One mask entry an element (None), or one a channel of inputs with so many axes.
 DROPOUTS = {F.dropout: None, F.alpha_dropout: None, F.dropout1d: (3,), F.dropout2d: (3, 4), F.dropout3d: (5,),
             F.feature_alpha_dropout: (3, 4, 5)}
-PLAIN = (int, float, bool, complex, str, type(None), type(...), torch.Size, torch.dtype, torch.device, torch.layout,
-         torch.memory_format)
-
 
 class Masks:
     """Masks by address: one depends on the seed (None: a fresh one), its layer, its pass and its row alone.
@@ -45,20 +43,19 @@ class Masks:
         """
         bits = 16 if abs(round(p * 2**16) / 2**16 - p) <= 1e-3 * min(p, 1 - p) else 32
         steps = -(-units * bits // 256)  # a step of Philox gives 256 bits, and a row begins with a step
-        counter, key = [start * steps, 0, stream, 0], [self.key, layer]
-        self.philox.state = {"bit_generator": "Philox", "buffer": np.zeros(4, np.uint64), "buffer_pos": 4,
-                             "has_uint32": 0, "uinteger": 0,
-                             "state": {"counter": np.array(counter, np.uint64), "key": np.array(key, np.uint64)}}
+        self.philox.state = {"bit_generator": "Philox", "buffer": (0,) * 4, "buffer_pos": 4, "has_uint32": 0,
+                             "uinteger": 0, "state": {"counter": (start * steps, 0, stream, 0),
+                                                      "key": (self.key, layer)}}
         lanes = self.philox.random_raw(4 * steps * n).view(f"<u{bits // 8}")
         return lanes.reshape(n, -1)[:, :units] >= round(p * 2**bits)
 
 
-def masked(x, keep, p, alpha=False):
-    """x after (alpha) dropout with a given mask."""
+def masked(x, keep, p, alpha=False, out=None):
+    """x after (alpha) dropout with a given mask. It may be written to `out`: memory that is new is slow."""
     if not alpha:
         kind = np.float64 if x.dtype == torch.float64 else np.float32
-        factor = np.multiply(keep, 1 / (1 - p) if p < 1 else 0.0, dtype=kind, order="C")
-        return (x * torch.from_numpy(factor).to(x.device)).to(x.dtype)
+        factor = np.multiply(np.ascontiguousarray(keep), 1 / (1 - p) if p < 1 else 0.0, dtype=kind)
+        return torch.mul(x, torch.from_numpy(factor).to(x.device), out=out).to(x.dtype)
     # Klambauer et al. (2017): drop to -α', then restore zero mean and unit variance
     low = -1.7580993408473766
     scale = 1 / math.sqrt((low**2 * p + 1) * (1 - p)) if p < 1 else 0.0
@@ -81,7 +78,8 @@ class Passes(TorchFunctionMode):
 
     def start(self, inputs, first_row):
         """Take the next block of rows: a tuple of tensors."""
-        self.inputs, self.first_row, self.tape = inputs, first_row, Tape(on=self.replay)
+        self.inputs = [tensor if counts_changes(tensor) else tensor.clone() for tensor in inputs]
+        self.first_row, self.tape = first_row, Tape(on=self.replay)
 
     def run(self, t):
         """The output of pass t."""
@@ -92,12 +90,12 @@ class Passes(TorchFunctionMode):
             # A compiler would trace our masks into the model: run it as it is written.
             with torch.compiler.set_stance("force_eager") if self.compiled else contextlib.nullcontext(), self:
                 out = self.model(*inputs)
+            self.tape.finish()
         except Exception:
             if not replayed:
                 raise
             self.tape = Tape(on=False)  # the same pass in full, to which an error of the model's own comes back
             return self.run(t)
-        self.tape.finish()
         return out
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -124,133 +122,3 @@ class Passes(TorchFunctionMode):
         self.layer += 1
         out = masked(x, keep, p, "alpha" in func.__name__)
         return x.copy_(out) if inplace else out
-
-
-class Tape:
-    """The calls of torch that a pass makes before its first dropout, with their results for the passes after it.
-
-    A result is played back only for the same function with the same arguments: tensors the very same, unchanged
-    since (torch counts changes), other values equal. Random numbers drawn on the way void the tape.
-    """
-
-    def __init__(self, on=True):
-        self.entries, self.names, self.held, self.gone = [], {}, [], set()
-        self.recording, self.position = on, 0
-
-    def rewind(self):
-        """Begin a pass; True if it will be played back."""
-        self.position = 0
-        if self.recording:
-            self.random_state = random_state()
-        return bool(self.entries)
-
-    def call(self, func, args, kwargs):
-        """The result of a call, computed or played back."""
-        if self.recording:
-            return self._record(func, args, kwargs)
-        if self.position < len(self.entries):
-            expected, key, result = self.entries[self.position]
-            if func == expected and self._key((args, kwargs)) == key:
-                self.position += 1
-                return result
-        if self.gone and any(id(tensor) in self.gone for tensor in _tensors(args)):
-            raise RuntimeError("This pass needs a tensor that the first one had let go.")
-        return func(*args, **kwargs)
-
-    def _record(self, func, args, kwargs):
-        unseen = func == torch.Tensor.data.__get__  # torch does not count changes made through it
-        key = None if unseen else self._key((args, kwargs), new=True)
-        result = func(*args, **kwargs)
-        names = self._key(result, new=True, weak=True)
-        if key is None or names is None or torch.is_grad_enabled():
-            self.close()
-        elif any(map(_tensors, (args, kwargs, result))):  # others, such as a switch of modes, always run
-            self.entries.append((func, key, names))
-        return result
-
-    def _key(self, value, new=False, weak=False):
-        """A value with names for its tensors, to compare; None for what cannot be compared."""
-        if isinstance(value, torch.Tensor):
-            return self._name(value, new, weak)
-        if type(value) in (tuple, list, dict, slice):
-            parts = value.items() if type(value) is dict else (
-                (value.start, value.stop, value.step) if type(value) is slice else value)
-            keys = [self._key(part, new, weak) for part in parts]
-            return None if None in keys else (type(value), *keys)
-        return (type(value), value) if type(value) in PLAIN else None
-
-    def _name(self, tensor, new, weak):
-        known = self.names.get(id(tensor))
-        if known is None or known[0]() is not tensor:
-            if not new or tensor.is_inference() or tensor.layout != torch.strided or tensor.is_nested:
-                return None
-            known = self.names[id(tensor)] = (weakref.ref(tensor), len(self.held))
-            self.held.append((known[0] if weak else lambda: tensor, tensor._version, weak, tensor.to("meta")))
-        return torch.Tensor, known[1]
-
-    def close(self):
-        """End the recording: keep what is still in use, and of the rest the shapes only."""
-        if not self.recording:
-            return
-        self.recording = False
-        kept = [(ref(), version, made, shape) for ref, version, made, shape in self.held]
-        tensors = [shape if tensor is None else tensor for tensor, _, _, shape in kept]
-        changed = any(not made and tensor._version != version for tensor, version, made, _ in kept)
-        if changed or not all(map(torch.equal, random_state(), self.random_state)):
-            self.entries = []
-        self.entries = [(func, key, _resolved(names, tensors)) for func, key, names in self.entries]
-        self.gone = {id(tensor) for tensor in tensors if tensor.is_meta}
-        self.names = {id(tensor): (lambda tensor=tensor: tensor, i) for i, tensor in enumerate(tensors)}
-        self.held = [(tensor, tensor._version) for tensor in tensors]
-
-    def finish(self):
-        """End a pass: forget everything if it changed a tensor in place that the next one would need."""
-        self.close()
-        if any(tensor._version != version for tensor, version in self.held):
-            self.entries = []
-
-
-def _tensors(value):
-    """The tensors in a value, also in tuples, lists and dictionaries."""
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (tuple, list)):
-        return []
-    return [tensor for part in value for tensor in _tensors(part)]
-
-
-def _resolved(names, tensors):
-    """The value that `Tape._key` gave names to."""
-    kind, *parts = names
-    if kind is torch.Tensor:
-        return tensors[parts[0]]
-    if kind in (tuple, list, dict):
-        return kind(_resolved(part, tensors) for part in parts)
-    return parts[0]
-
-
-def random_state():
-    """The state of every global generator of torch that may be in use."""
-    on_gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    return [torch.get_rng_state(), *map(torch.cuda.get_rng_state, on_gpus)]
-
-
-@contextlib.contextmanager
-def random_state_kept():
-    """Give torch's global generators their state back at the end, whatever happened."""
-    before = random_state()
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before[0])
-        for i, state in enumerate(before[1:]):
-            torch.cuda.set_rng_state(state, i)
-
-
-def reseed(seed):
-    """Seed torch's global generators. (torch.manual_seed would also seed GPUs that nobody uses yet.)"""
-    torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():
-        torch.cuda.manual_seed_all(seed)

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.data import DataLoader, RandomSampler
 
-from book_utils import _mc_fast, _mc_passes
+from book_utils import _mc_fast, _mc_passes, _mc_tape
 from book_utils._checks import checked_count, checked_flag, shown
 
 ROWS = 256  # rows of a block, unless the caller says otherwise
@@ -34,6 +34,8 @@ def _is_stochastic(module):
         return module.p > 0
     if isinstance(module, nn.RNNBase):  # it drops between its layers
         return module.dropout > 0 and module.num_layers > 1
+    if isinstance(module, torch.jit.ScriptModule):
+        return "Dropout" in module.original_name and getattr(module, "p", 0) > 0
     return isinstance(module, nn.MultiheadAttention) and module.dropout > 0
 
 
@@ -143,16 +145,17 @@ class _Moments:
     """Mean and standard deviation over passes, from sums of deviations from the first: no digits lost to the mean."""
 
     def __init__(self, out):
-        self.dtype, self.count, self.sum, self.squares = out.dtype, 0, 0.0, 0.0
+        self.dtype, self.count = out.dtype, 0
         # Sums need more digits than their terms; one kind of device has no float64.
         self.shift = out[0].to(torch.float32 if out.device.type == "mps" else torch.float64)
 
     def add(self, out):
         """Take the outputs of some more passes, (R, rows, …)."""
         deviation = out - self.shift
+        total, squares = deviation.sum(dim=0), deviation.square_().sum(dim=0)
+        self.sum = self.sum.add_(total) if self.count else total
+        self.squares = self.squares.add_(squares) if self.count else squares
         self.count += len(out)
-        self.sum = self.sum + deviation.sum(dim=0)
-        self.squares = self.squares + deviation.square_().sum(dim=0)
 
     def result(self):
         """Mean, standard deviation (None for one pass), and whether any two passes differ."""
@@ -160,7 +163,7 @@ class _Moments:
         if self.count == 1:
             return (self.shift + mean).to(self.dtype), None, True
         # Σ (d - d̄)² = Σ d² - d̄ Σ d
-        var = (self.squares - mean * self.sum).clamp_(min=0) / (self.count - 1)
+        var = self.squares.addcmul(mean, self.sum, value=-1).clamp_(min=0).div_(self.count - 1)
         return (self.shift + mean).to(self.dtype), var.sqrt_().to(self.dtype), bool(self.squares.any())
 
 
@@ -178,11 +181,11 @@ def _checked_output(out, n):
 def _probe(passes, inputs):
     """Run two rows to learn whether torch draws masks itself and whether the model overwrites its input."""
     copies = tuple(tensor[:2].clone() for tensor in inputs)
-    before, versions = _mc_passes.random_state(), [tensor._version for tensor in copies]
+    before, versions = _mc_tape.random_state(), [tensor._version for tensor in copies]
     passes.start(copies, 0)
     _checked_output(passes.run(0), len(copies[0]))
     passes.copy_inputs = versions != [tensor._version for tensor in copies]
-    torch_draws = not all(map(torch.equal, before, _mc_passes.random_state()))
+    torch_draws = not all(map(torch.equal, before, _mc_tape.random_state()))
     if torch_draws and passes.masks.shared:
         raise ValueError('masks="shared" reaches the masks of dropout layers, and this model draws others too (inside '
                          'an LSTM, GRU or RNN, in attention, or in a layer of its own): use masks="per_row".')
@@ -195,7 +198,7 @@ def _loop(passes, inputs, first_row, n_passes, torch_draws):
     for t in range(n_passes):
         if torch_draws:
             address = np.random.SeedSequence([passes.masks.key, first_row, t])
-            _mc_passes.reseed(int(address.generate_state(1, np.uint64)[0]))
+            _mc_tape.reseed(int(address.generate_state(1, np.uint64)[0]))
         yield _checked_output(passes.run(t), len(inputs[0]))[None]
 
 
@@ -299,7 +302,7 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
     rows = checked_count("batch_size", batch_size, 1, 10**9)
     keep_samples, progress = checked_flag("keep_samples", keep_samples), checked_flag("progress", progress)
     blocks = []
-    with (dropout_active(model), _mc_passes.random_state_kept(), torch.inference_mode(False), torch.no_grad(),
+    with (dropout_active(model), _mc_tape.random_state_kept(), torch.inference_mode(False), torch.no_grad(),
           _mismatch_explained()):
         device = next((parameter.device for parameter in model.parameters()), None)
         batches = (tuple(tensor.to(device) for tensor in batch) for batch in _batches(x))

@@ -15,7 +15,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from book_utils import _mc_fast, _mc_passes, mc_dropout
+from book_utils import _mc_fast, _mc_passes, _mc_tape, mc_dropout
 from book_utils.dropout import enumerate_masks
 from book_utils.mc_dropout import dropout_active, mc_predict
 
@@ -43,11 +43,11 @@ def only(way):
         if way in ("passes", "plain loop"):
             patch.setattr(_mc_fast, "stages", lambda layers: None)
         if way == "plain loop":
-            patch.setattr(_mc_passes.Tape, "__init__", _without_tape)
+            patch.setattr(_mc_tape.Tape, "__init__", _without_tape)
         yield
 
 
-_tape_init = _mc_passes.Tape.__init__
+_tape_init = _mc_tape.Tape.__init__
 
 
 def _without_tape(self, on=True):
@@ -641,7 +641,6 @@ class Custom(nn.Module):
         self.register_buffer("calls", torch.zeros(()))
 
     def forward(self, x):
-        self.step += 1
         return self.out(self.odd(self, torch.tanh(self.layer(x))))
 
 
@@ -679,7 +678,92 @@ def _gradient(self, h):
     return h.grad
 
 
+def _memory(change):
+    """Memory changed by a way that torch does not see, before the dropout or after it."""
+    def before(self, h):
+        change(self, h)
+        return self.drop(h * 2)
+
+    def after(self, h):
+        out = self.drop(h)
+        change(self, h)
+        return out + h
+
+    return before, after
+
+
+def _numpy(self, h):
+    h.numpy()[:] *= 1.5
+
+
+def _data(self, h):
+    h.data.mul_(1.5)
+
+
+def _data_set(self, h):
+    h.data = h * 1.5
+
+
+def _array(self, h):
+    np.asarray(h)[:] *= 1.5
+
+
+def _storage(self, h):
+    h.untyped_storage().fill_(0)
+
+
+def _dlpack(self, h):
+    torch.from_dlpack(h).mul_(1.5)
+
+
+def _of_numpy(self, h):
+    """A tensor of NumPy's memory, made once and changed in every pass."""
+    if not hasattr(self, "array"):
+        self.array = np.zeros(4, np.float32)
+        self.tensor = torch.from_numpy(self.array)
+    self.array += 1
+    return self.drop(h * self.tensor)
+
+
+def _restored_noise(self, h):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(self.step)
+        noise = torch.randn(4)
+    return self.drop(h + noise)
+
+
+def _autocast(self, h):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.step % 2 == 0):
+        h = h @ self.layer.weight
+    return self.drop(h.float() @ self.layer.weight.T)
+
+
+def _default_dtype(self, h):
+    torch.set_default_dtype(torch.float64 if self.step % 2 else torch.float32)
+    try:
+        return self.drop((h + torch.arange(4) / 3).float())
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def _weights(self, h):
+    out = self.drop(h)
+    self.layer.weight.data = self.layer.weight * 1.1
+    return out
+
+
 ODD = {
+    **{f"{change.__name__[1:]}, {when}": way for change in (_numpy, _data, _data_set, _array, _storage, _dlpack)
+       for when, way in zip(("before", "after"), _memory(change), strict=True)},
+    "memory of NumPy": _of_numpy,
+    "noise and its generator restored": _restored_noise,
+    "autocast, sometimes": _autocast,
+    "a default dtype that changes": _default_dtype,
+    "weights replaced": _weights,
+    "in place, by a number that changes": lambda self, h: self.drop(h.mul_(self.step % 5)),
+    "in place before, sometimes": lambda self, h: self.drop(h.mul_(1.5) if self.step % 3 else h),
+    "the sign of zero": lambda self, h: self.drop(torch.copysign(h, -0.0 if self.step % 2 else 0.0)),
+    "an operator in place": lambda self, h: self.drop(torch.ops.aten.mul_(h, self.step % 5)),
     "noise": lambda self, h: self.drop(h + torch.randn_like(h)),
     "noise of its own": lambda self, h: self.drop(h + torch.empty_like(h).normal_(generator=self.generator)),
     "numpy noise": lambda self, h: self.drop(h + torch.tensor(np.random.default_rng(self.step).normal(size=4)).float()),
@@ -715,11 +799,15 @@ def test_the_tape_never_changes_what_comes_out(odd):
         torch.manual_seed(0)
         model = Custom(ODD[odd]).eval()
         passes = _mc_passes.Passes(model, _mc_passes.Masks(1), replay=replay)
-        passes.start((x,), 0)
         with torch.no_grad(), dropout_active(model):
             torch.manual_seed(1)
-            outs.append(torch.stack([passes.run(t) for t in range(12)]))
-    assert torch.equal(*outs)
+            outs.append([])
+            for block in range(2):
+                passes.start((x,), 5 * block)
+                for t in range(12):
+                    model.step += 1  # here, since a pass that cannot be played back to its end begins again
+                    outs[-1].append(passes.run(t))
+    assert all(map(torch.equal, *outs))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -737,6 +825,19 @@ def test_a_compiled_model_runs_as_it_is_written(wrap):
     x = rows(3, 1, 8, 8)
     plain, compiled = (mc_predict(model, x, 10, seed=0).mean for model in (Conv(), wrap(Conv())))
     assert torch.allclose(plain, compiled)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_dropout_in_scripted_models_is_switched_on():
+    x = rows(3, 3)
+    for model in (torch.jit.script(network()), nn.Sequential(torch.jit.script(network()), nn.Dropout(0.1))):
+        flags = [module.training for module in model.modules()]
+        found = mc_predict(model, x, 600, seed=0, keep_samples=True)
+        assert flags == [module.training for module in model.modules()]
+        plain = network() if isinstance(model, torch.jit.ScriptModule) else nn.Sequential(network(), nn.Dropout(0.1))
+        assert_same_distribution(found.samples, torch_loop(plain, x, 600))
+        with pytest.raises(ValueError, match='masks="per_row"'):
+            mc_predict(model, x, masks="shared")
 
 
 def test_dropout_in_place_is_in_place():
