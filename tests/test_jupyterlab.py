@@ -95,7 +95,11 @@ def server(folder):
         yield address
     finally:
         process.terminate()
-        process.wait(120)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:  # its kernels end by themselves when it is gone
+            process.kill()
+            process.wait()
 
 
 def new_page(browser):
