@@ -105,11 +105,12 @@ def open_page(browser, roots):
         root = roots[protocol]
         context = browser.new_context(viewport=WIDE, color_scheme="light", reduced_motion="reduce", **options)
         contexts.append(context)
+        context.set_default_timeout(120_000)  # a busy machine is no failure
         if options.get("java_script_enabled", True):
             context.add_init_script(STOPWATCH)
         page = context.new_page()
         here = SimpleNamespace(page=page, protocol=protocol, address=address, foreign=[], said=[], responses=[])
-        page.route(lambda url: not url.startswith((root, "data:", "blob:")), lambda route: route.abort())
+        page.route(re.compile(rf"^(?!{re.escape(root)}|data:|blob:)"), lambda route: route.abort())
         page.on("request", lambda r: r.url.startswith((root, "data:", "blob:")) or here.foreign.append(r.url))
         page.on("console", lambda m: m.type in ("error", "warning") and here.said.append(m.text))
         page.on("pageerror", lambda error: here.said.append(str(error)))
