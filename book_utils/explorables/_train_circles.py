@@ -135,7 +135,7 @@ def _noisy(seed):
     """32 points with 6 wrong labels to train on, 200 to test."""
     arguments = {"n": 232, "test_size": 200 / 232, "seed": seed}
     split = circles(flip=0.2, **arguments)
-    return _as_state(split, seed, split.y_train != circles(**arguments).y_train, steps=400, every=10)
+    return _as_state(split, seed, split.y_train != circles(**arguments).y_train, steps=400, every=20)
 
 
 def train_circles(lam2=1e-3, lam1=0.0):
