@@ -140,3 +140,17 @@ def test_a_symbol_has_one_row():
     ]
     twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
     assert twice == []
+
+
+def reading_minutes(path):
+    """Minutes for the prose before the exercises, 150 words each, a formula as one word; to the nearest five."""
+    prose = "\n".join(text for _, text in cells(path, "markdown")).split("\n## Exercises\n")[0]
+    prose = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "formula", prose, flags=re.DOTALL)
+    return 5 * round(len(prose.split()) / 150 / 5)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_says_how_long_it_takes(path):
+    says = r"\*\*Reads in\*\* about (\d+) minutes without the exercises\. \*\*Runs in\*\* about \d+ seconds"
+    stated = re.search(says, path.read_text(encoding="utf-8"))
+    assert int(stated[1]) == reading_minutes(path)
