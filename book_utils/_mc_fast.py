@@ -21,7 +21,6 @@ ELEMENTWISE = {nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GEL
 LAYERS = ELEMENTWISE | {nn.Linear, nn.Dropout}
 SLICED = 0.25  # rate from which leaving out dropped units pays for copying the weights that are left
 COPIED = (torch.float32, torch.float64)  # what NumPy can copy
-PIECE = 128  # rows of weights to copy at a time
 SMALL = 2**15  # weights up to which calls, not numbers, take a network's time
 FOLDED = 2**17  # numbers in the widest layer of a fold: they stay in the processor's cache
 
@@ -86,7 +85,8 @@ def wide(stages, x, masks, first_row, n_passes):
 
     Units are rows here, so that W h is a product of two matrices as they lie in memory, which is faster than x Wᵀ.
     """
-    slicing = masks.shared and max(p for _, _, p in stages) >= SLICED and x.is_cpu and x.dtype in COPIED
+    slicing = masks.shared and max(p for _, _, p in stages) >= SLICED and all(
+        part.is_cpu and part.dtype in COPIED for part in (x, *(stage[0].weight for stage in stages if stage[0])))
     first = next(i for i, (_, _, p) in enumerate(stages) if p)
     start = x.T.clone()
     for stage in stages[:first + 1]:
@@ -99,12 +99,9 @@ def wide(stages, x, masks, first_row, n_passes):
                 units = stage[0].out_features if stage[0] else len(h)
                 keep, number = masks(number, t, first_row, len(x), units, p), number + 1
                 live = np.flatnonzero(keep) if slicing else None
-            if i:
-                h = _stage(stage, h, live, before)
-            elif slicing:
-                h = h.index_select(0, torch.from_numpy(live))
+            h = _stage(stage, h, live, before) if i else _cut(h, 0, live)
             if p:
-                h = h.mul_(1 / (1 - p)) if slicing and p < 1 else masked(h, keep.T, p, out=h if i else None)
+                h = h.mul_(1 / (1 - p) if p < 1 else 0) if slicing else masked(h, keep.T, p, out=h if i else None)
         out = h if live is None else h.new_zeros(units, len(x)).index_copy_(0, torch.from_numpy(live), h)
         yield out.T[None]
 
@@ -112,21 +109,14 @@ def wide(stages, x, masks, first_row, n_passes):
 def _stage(stage, h, rows=None, columns=None):
     """A linear layer, or what is left of it, and its activations."""
     linear, activations, _ = stage
-    if linear and rows is columns is None:
-        h = linear.weight @ h if linear.bias is None else torch.addmm(linear.bias[:, None], linear.weight, h)
-    elif linear:
-        h = _sliced(linear, h, rows, columns)
+    if linear:
+        weight, bias = _cut(_cut(linear.weight, 0, rows), 1, columns), _cut(linear.bias, 0, rows)
+        h = weight @ h if bias is None else torch.addmm(bias[:, None], weight, h)
     for activation in activations:
         h = activation(h)
     return h
 
 
-def _sliced(linear, h, rows, columns):
-    """A linear layer with some of its rows and columns, copied piece by piece to stay in the processor's cache."""
-    weight, out = linear.weight.detach().numpy(), []  # NumPy copies in half of torch's time
-    rows = np.arange(len(weight)) if rows is None else rows
-    for first in range(0, max(1, len(rows)), PIECE):
-        piece = weight.take(rows[first:first + PIECE], axis=0)
-        out.append(torch.from_numpy(piece if columns is None else piece.take(columns, axis=1)) @ h)
-    out = torch.cat(out)
-    return out if linear.bias is None else out.add_(linear.bias[torch.from_numpy(rows), None])
+def _cut(tensor, axis, live):
+    """Some rows or columns of a tensor, copied by NumPy: torch's index_select takes up to twice its time."""
+    return tensor if tensor is None or live is None else torch.from_numpy(tensor.detach().numpy().take(live, axis))

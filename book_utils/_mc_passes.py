@@ -22,6 +22,7 @@ from book_utils._mc_tape import Tape, counts_changes
 DROPOUTS = {F.dropout: None, F.alpha_dropout: None, F.dropout1d: (3,), F.dropout2d: (3, 4), F.dropout3d: (5,),
             F.feature_alpha_dropout: (3, 4, 5)}
 
+
 class Masks:
     """Masks by address: one depends on the seed (None: a fresh one), its layer, its pass and its row alone.
 

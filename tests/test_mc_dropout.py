@@ -227,6 +227,23 @@ def test_every_way_has_the_same_masks(before, after, masks):
     assert all(torch.allclose(other, samples[0], atol=1e-12) for other in samples[1:])
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_layer_that_drops_all_units(way):
+    """Of a layer with p = 1 nothing is left but the next one's bias."""
+    model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(1.0), nn.Linear(4, 5), nn.ReLU(), nn.Dropout(0.5))
+    with only(way):
+        samples = mc_predict(model, rows(6, 3), 40, masks="shared", seed=0, keep_samples=True).samples
+    kept = 2 * model[2].bias.detach().relu()
+    assert ((samples == 0) | torch.isclose(samples, kept)).all() and torch.allclose(samples.max(0).values, kept)
+
+
+def test_a_layer_of_another_dtype_is_said_so():
+    model = nn.Sequential(nn.Dropout(0.5), nn.Linear(3, 4).bfloat16())
+    for way in WAYS:
+        with only(way), pytest.raises(ValueError, match="x does not fit the model"):
+            mc_predict(model, rows(6, 3), masks="shared")
+
+
 def test_a_fold_is_the_loop_with_its_masks():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.2), nn.Sequential(nn.Linear(4, 4), nn.GELU()), nn.Dropout(0.5),
