@@ -105,8 +105,11 @@ def _inputs(batch):
     inputs = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
     for tensor in inputs:
         if not isinstance(tensor, torch.Tensor):
-            raise ValueError(f"x must be a tensor, a tuple of tensors or a DataLoader, not {type(tensor).__name__}: "
-                             "convert arrays with torch.as_tensor(x, dtype=torch.float32).")
+            remedy = "convert arrays with torch.as_tensor(x, dtype=torch.float32)"
+            if isinstance(tensor, dict):
+                remedy = "wrap the model in a module whose forward takes the tensors one by one"
+            raise ValueError("x must be a tensor, a tuple of tensors or a DataLoader, not "
+                             f"{type(tensor).__name__}: {remedy}.")
         if tensor.is_floating_point() and tensor.isnan().any():
             raise ValueError("x holds nan: remove or impute values that are not finite.")
     shapes = [tuple(tensor.shape) for tensor in inputs]
@@ -217,11 +220,16 @@ def _way(model, inputs, n_passes, masks, rows):
 
 @contextlib.contextmanager
 def _mismatch_explained():
-    """What torch says of an x of another dtype or width than the first layer's becomes a sentence."""
+    """What is said of an x of another dtype, width or number of tensors than the model takes becomes a sentence."""
     try:
         yield
+    except TypeError as error:
+        if not re.search(r"forward\(\) missing \d+ required positional", str(error)):
+            raise
+        raise ValueError(f"The model takes more inputs than x holds ({error}): several inputs are a tuple, (a, b), and "
+                         "in a DataLoader's batches the first item, ((a, b), y).") from error
     except RuntimeError as error:
-        if not re.search("dtype|cannot be multiplied", str(error)):
+        if not re.search("dtype|should be the same|cannot be multiplied", str(error)):
             raise
         raise ValueError(f"x does not fit the model ({str(error).splitlines()[0]}): give it the dtype of the model's "
                          "parameters, x.to(torch.float32) as a rule, and the features on the last axis.") from error

@@ -908,6 +908,15 @@ class Functional(nn.Module):
         return F.dropout(self.layer(x), 0.5, training=self.training)
 
 
+class TwoInputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.drop = nn.Dropout()
+
+    def forward(self, u, v):
+        return self.drop(u + v)
+
+
 @pytest.mark.parametrize("options, message", [
     ({"n_passes": 0}, "n_passes must be a whole number between 1 and.*, not 0"),
     ({"n_passes": 2.5}, "n_passes must be.*not 2.5"),
@@ -917,6 +926,7 @@ class Functional(nn.Module):
     ({"seed": -1}, "seed must be.*not -1"),
     ({"seed": 0.5}, "seed must be.*not 0.5"),
     ({"x": np.zeros((4, 3))}, "not ndarray: convert arrays with torch.as_tensor"),
+    ({"x": {"a": torch.ones(4, 3)}}, "not dict: wrap the model in a module whose forward"),
     ({"x": [[1.0]]}, "not list"),
     ({"x": (torch.ones(2, 3), None)}, "not NoneType"),
     ({"x": ()}, "same number of rows"),
@@ -925,6 +935,10 @@ class Functional(nn.Module):
     ({"x": torch.ones(0, 3)}, "x has no rows"),
     ({"x": DataLoader([])}, "x has no rows"),
     ({"x": DataLoader(torch.ones(4, 3), shuffle=True)}, "shuffle=False"),
+    ({"model": TwoInputs(), "x": DataLoader(TensorDataset(torch.ones(4, 3), torch.ones(4, 3)))},
+     r"takes more inputs than x holds .*'v'.*\(a, b\), and in a DataLoader's batches the first item, \(\(a, b\), y\)"),
+    ({"model": nn.Sequential(nn.Conv1d(1, 2, 1), nn.Dropout()), "x": torch.ones(4, 1, 3, dtype=torch.float64)},
+     "x does not fit the model"),
     ({"model": nn.Linear(3, 2)}, "Linear has no dropout layer with p > 0.*nn.Dropout"),
     ({"model": Functional()}, "Functional has no dropout layer with p > 0: if its forward calls F.dropout"),
     ({"model": Functional(drop=nn.Dropout())}, "forward calls F.dropout with training=False"),
