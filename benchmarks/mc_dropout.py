@@ -6,13 +6,13 @@ on; "big batch" repeats the rows T times and runs them at once, as torch-uncerta
 five rounds that alternate between the ways, in time of the processor. Only the ratios mean anything on another machine.
 """
 
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import torch
+from timing import median_seconds
 from torch import nn
 from torch.nn import functional as F
 
@@ -88,19 +88,13 @@ CASES = [
 ]
 
 
-def seconds(function):
-    """The time of one run; short ones are run until they take a twentieth of a second."""
+def processor_seconds(function):
+    """The processor's time of one run; short ones are run until they take a twentieth of a second."""
     runs, start = 0, time.process_time()
     while not runs or time.process_time() - start < 0.05:
         function()
         runs += 1
     return (time.process_time() - start) / runs
-
-
-def median_seconds(*functions):
-    """The median time of each function, run in turn after one run to warm up."""
-    rounds = [[seconds(function) for function in functions] for _ in range(REPEATS + 1)]
-    return [statistics.median(times) for times in zip(*rounds[1:], strict=True)]
 
 
 def speed_table(chosen):
@@ -111,9 +105,10 @@ def speed_table(chosen):
             continue
         torch.manual_seed(0)
         model, x = make().eval(), torch.randn(shape)
-        ours, plain, big = median_seconds(lambda: mc_predict(model, x, n_passes, masks=masks),  # noqa: B023
-                                          lambda: loop(model, x, n_passes),  # noqa: B023
-                                          lambda: one_big_batch(model, x, n_passes))  # noqa: B023
+        ways = [lambda: mc_predict(model, x, n_passes, masks=masks),  # noqa: B023
+                lambda: loop(model, x, n_passes),  # noqa: B023
+                lambda: one_big_batch(model, x, n_passes)]  # noqa: B023
+        ours, plain, big = median_seconds(ways, REPEATS, processor_seconds)
         print(f"{name:36s}{masks:>9s}{ours / plain:12.3f}{line:7.2f}{big / plain:11.2f}{plain * 1000:9.1f} ms",
               flush=True)
 

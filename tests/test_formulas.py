@@ -11,8 +11,7 @@ import pkgutil
 import re
 
 import pytest
-import yaml
-from conftest import ROOT
+from project import ROOT, chapter_name, chapters
 
 import book_utils
 
@@ -34,14 +33,7 @@ IN_A_THEOREM = {
 SET_UPS = {"eq-layernorm-recurrence"}
 
 
-def chapters():
-    """The notebooks of _toc.yml, as 'part/name'."""
-    parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
-    files = [entry["file"] for part in parts for entry in part["chapters"]]
-    return [file.removeprefix("chapters/") for file in files if (ROOT / f"{file}.ipynb").exists()]
-
-
-CHAPTERS = chapters()
+CHAPTERS = list(map(chapter_name, chapters()))  # as "part/name"
 
 
 def markdown(chapter):

@@ -5,9 +5,9 @@ import json
 import re
 
 import pytest
-from conftest import ROOT
+from project import ROOT, chapters
 
-CHAPTERS = [path for path in sorted((ROOT / "chapters").rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
+CHAPTERS = chapters()
 SOURCES = [path for folder in ("book_utils", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
 GLOSSARY = (ROOT / "chapters/reference/glossary.md").read_text(encoding="utf-8")
 NOTATION = (ROOT / "chapters/reference/notation.md").read_text(encoding="utf-8")
