@@ -4,21 +4,28 @@ Only dropout is switched on for it. Everything else, batch normalization above a
 """
 
 import contextlib
-import itertools
+import inspect
 import re
+import threading
+import weakref
+from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules import module as global_hooks
 from torch.nn.modules.dropout import _DropoutNd
-from torch.utils.data import DataLoader, RandomSampler
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler
 
-from book_utils import _mc_fast, _mc_passes, _mc_tape
 from book_utils._checks import checked_count, checked_flag, shown
+from book_utils._mc_passes import Masks, Passes, Refused, Unlike, checked_rows
 
-ROWS = 256  # rows of a block, unless the caller says otherwise
-TORCH_ROWS = 64  # rows of a block where torch draws masks itself, whatever the caller says
+ROWS = 256  # rows at a time, unless the caller says otherwise
+TORCH_ROWS = 64  # rows at a time where torch draws masks itself, whatever the caller says
+WAYS = ("late", "early", "loop")  # from the fastest to the one that is always right
+NUMBERS = 2**20  # of the widest layer, for as many rows and passes as are computed at once
+ELEMENTWISE = {nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh,
+               nn.Sigmoid, nn.LogSigmoid, nn.Softplus, nn.Softsign, nn.Hardtanh, nn.Identity}
 
 
 class MCPrediction(NamedTuple):
@@ -39,10 +46,9 @@ def _is_stochastic(module):
     return isinstance(module, nn.MultiheadAttention) and module.dropout > 0
 
 
-def _set_flags(modules, flags):
-    for module, flag in zip(modules, flags, strict=True):
-        if module.training != flag:
-            module.training = flag
+_switching, _predicting = threading.Lock(), threading.RLock()
+_held = weakref.WeakKeyDictionary()  # module in an active block: [how many blocks, its flag before the first]
+_fused = [0, True]  # how many blocks are active, torch's fused attention before the first
 
 
 @contextlib.contextmanager
@@ -54,7 +60,8 @@ def dropout_active(model):
     model : torch.nn.Module
         Every dropout layer in it (or itself) is switched on, so are the dropout between the layers of an LSTM, GRU
         or RNN and that of attention; every other module is in eval mode. Torch's fused attention, which leaves
-        dropout out, is off. All that comes back at the end, also after an exception and from nested blocks.
+        dropout out, is off. All that comes back at the end, also after an exception; where blocks overlap (nested,
+        in other order, in several threads), at the end of the last one.
 
     Yields
     ------
@@ -78,161 +85,292 @@ def dropout_active(model):
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
     modules = list(model.modules())
-    stochastic = {module for module in modules if _is_stochastic(module)}
-    if not stochastic:
+    if not any(map(_is_stochastic, modules)):
         raise ValueError(f"{type(model).__name__} has no dropout layer with p > 0: if its forward calls F.dropout, "
                          "make that an nn.Dropout layer in __init__, which can be found and switched.")
-    flags, fused = [module.training for module in modules], torch.backends.mha.get_fastpath_enabled()
-    try:
+    with _switching:
+        if not _fused[0]:
+            _fused[1] = torch.backends.mha.get_fastpath_enabled()
+        _fused[0] += 1
         torch.backends.mha.set_fastpath_enabled(False)
-        _set_flags(modules, [module in stochastic for module in modules])
+        for module in modules:
+            _held.setdefault(module, [0, module.training])[0] += 1
+            module.training = _is_stochastic(module)
+    try:
         yield model
     finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
-        _set_flags(modules, flags)
-
-
-def _checked_options(masks, seed):
-    """The seed as an int or None, or a ValueError."""
-    if not (isinstance(masks, str) and masks in ("per_row", "shared")):
-        raise ValueError(f'masks must be "per_row" (every row its own) or "shared" (one for all rows), not '
-                         f"{shown(masks)}.")
-    return None if seed is None else checked_count("seed", seed, 0, 2**128, note=", or None for a fresh one")
+        with _switching:
+            for module in modules:
+                _held[module][0] -= 1
+                if not _held[module][0]:
+                    module.training = _held.pop(module)[1]
+            _fused[0] -= 1
+            if not _fused[0]:
+                torch.backends.mha.set_fastpath_enabled(_fused[1])
 
 
 def _inputs(batch):
-    """A batch as the tuple of tensors that the model is called with."""
-    inputs = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
-    for tensor in inputs:
+    """A batch as a dict of tensors: by name, or by place for the arguments without a name."""
+    inputs = dict(batch) if isinstance(batch, Mapping) else dict(
+        enumerate(batch if isinstance(batch, (tuple, list)) else [batch]))
+    for tensor in inputs.values():
         if not isinstance(tensor, torch.Tensor):
-            remedy = "convert arrays with torch.as_tensor(x, dtype=torch.float32)"
-            if isinstance(tensor, dict):
-                remedy = "wrap the model in a module whose forward takes the tensors one by one"
-            raise ValueError("x must be a tensor, a tuple of tensors or a DataLoader, not "
-                             f"{type(tensor).__name__}: {remedy}.")
+            raise ValueError("x must be a tensor, a tuple or dict of tensors, or a DataLoader, not "
+                             f"{type(tensor).__name__}: convert arrays with torch.as_tensor(x, dtype=torch.float32).")
+        if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized:
+            raise ValueError("x must be an ordinary dense tensor: convert it with to_dense(), to_padded_tensor(0.0) or "
+                             "dequantize().")
         if tensor.is_floating_point() and tensor.isnan().any():
             raise ValueError("x holds nan: remove or impute values that are not finite.")
-    shapes = [tuple(tensor.shape) for tensor in inputs]
+    shapes = [tuple(tensor.shape) for tensor in inputs.values()]
     if not shapes or not all(shapes) or len({shape[0] for shape in shapes}) > 1:
         raise ValueError(f"All of x must have the same number of rows on axis 0, not shapes {shapes}.")
     return inputs
 
 
+def _check_order(loader):
+    """A ValueError unless a DataLoader is known to give all rows in their order."""
+    batches = loader.batch_sampler
+    whole = batches is None or type(batches) is BatchSampler and not batches.drop_last
+    streamed = isinstance(loader.dataset, IterableDataset) and loader.num_workers <= 1
+    if not whole or not streamed and type((batches or loader).sampler) is not SequentialSampler:
+        raise ValueError("x is a DataLoader that may shuffle or leave out rows, so that predictions would not follow "
+                         "them: make one with shuffle=False, drop_last=False and no sampler of its own.")
+
+
 def _batches(x):
-    """The batches of x: tuples of tensors."""
-    if not isinstance(x, DataLoader):
-        inputs = _inputs(x)
-        yield inputs
-        return
-    if isinstance(x.sampler, RandomSampler):
-        raise ValueError("x is a DataLoader that shuffles, so that predictions would not follow the rows: give it "
-                         "shuffle=False.")
-    for batch in x:  # (inputs, targets, …): what follows the inputs is no input
-        yield _inputs(batch[0] if isinstance(batch, (tuple, list)) else batch)
+    """The batches of x that are not empty, as dicts of tensors."""
+    if isinstance(x, DataLoader):
+        _check_order(x)
+        # (inputs, targets, …): what follows the inputs is no input
+        batches = (_inputs(batch[0] if isinstance(batch, (tuple, list)) else batch) for batch in x)
+    else:
+        batches = [_inputs(x)]
+    return (batch for batch in batches if _len(batch))
+
+
+def _len(inputs):
+    return len(next(iter(inputs.values())))
+
+
+def _cut(inputs, start, stop):
+    return {name: tensor[start:stop] for name, tensor in inputs.items()}
+
+
+def _form(inputs):
+    """What batches must have in common to be joined."""
+    return [(name, tensor.shape[1:], tensor.dtype) for name, tensor in inputs.items()]
 
 
 def _blocks(batches, size):
-    """Cut batches of any sizes into blocks of `size` rows, the last one of what is left: (first row, inputs)."""
-    first, rest = 0, None
+    """Join and cut batches into blocks of `size` rows, fewer only at the end or before rows of another shape."""
+    rest = None
     for batch in batches:
-        rows = batch if rest is None else tuple(map(torch.cat, zip(rest, batch, strict=True)))
-        whole = len(rows[0]) // size * size
+        if rest is not None and _form(rest) == _form(batch):
+            batch = {name: torch.cat([rest[name], batch[name]]) for name in batch}
+        elif rest is not None:
+            yield rest
+        whole = (_len(batch) - 1) // size * size  # something is left for the end
         for start in range(0, whole, size):
-            yield first + start, tuple(tensor[start:start + size] for tensor in rows)
-        first, rest = first + whole, tuple(tensor[whole:] for tensor in rows)
-    if len(rest[0]):
-        yield first, rest
+            yield _cut(batch, start, start + size)
+        rest = _cut(batch, whole, None)
+    if rest is None:
+        raise ValueError("x has no rows: there is nothing to predict.")
+    yield rest
 
 
-class _Moments:
-    """Mean and standard deviation over passes, from sums of deviations from the first: no digits lost to the mean."""
-
-    def __init__(self, out):
-        self.dtype, self.count = out.dtype, 0
-        # Sums need more digits than their terms; one kind of device has no float64.
-        self.shift = out[0].to(torch.float32 if out.device.type == "mps" else torch.float64)
-
-    def add(self, out):
-        """Take the outputs of some more passes, (R, rows, …)."""
-        deviation = out - self.shift
-        total, squares = deviation.sum(dim=0), deviation.square_().sum(dim=0)
-        self.sum = self.sum.add_(total) if self.count else total
-        self.squares = self.squares.add_(squares) if self.count else squares
-        self.count += len(out)
-
-    def result(self):
-        """Mean, standard deviation (None for one pass), and whether any two passes differ."""
-        mean = self.sum / self.count
-        if self.count == 1:
-            return (self.shift + mean).to(self.dtype), None, True
-        # Σ (d - d̄)² = Σ d² - d̄ Σ d
-        var = self.squares.addcmul(mean, self.sum, value=-1).clamp_(min=0).div_(self.count - 1)
-        return (self.shift + mean).to(self.dtype), var.sqrt_().to(self.dtype), bool(self.squares.any())
+def _check_signature(model, inputs):
+    """A ValueError if the model's forward does not take inputs of this number or these names, or is not ready."""
+    if any(map(torch.nn.parameter.is_lazy, [*model.parameters(), *model.buffers()])):
+        raise ValueError(f"{type(model).__name__} has layers that no row has passed yet, whose weights have no shape: "
+                         "call model(x) once, and train it.")
+    try:
+        signature = inspect.signature(model.forward)
+    except (TypeError, ValueError):  # written in another language
+        return
+    args, kwargs = _arguments(inputs)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise ValueError(f"The model cannot take x ({error}): a tuple (a, b) means model(a, b) and a dict "
+                         "model(**x); in a DataLoader's batches the inputs are the first item, (inputs, y) or "
+                         "((a, b), y).") from error
 
 
-def _checked_output(out, n):
-    if not (isinstance(out, torch.Tensor) and out.is_floating_point()):
-        found = out.dtype if isinstance(out, torch.Tensor) else type(out).__name__
-        raise ValueError(f"The model must return one tensor of floating-point numbers, not {found}: wrap it in a "
-                         "module whose forward returns the part to average.")
-    if out.shape[:1] != (n,):
-        raise ValueError(f"The model returned shape {tuple(out.shape)} for {n} rows: rows must stay on axis 0 (no "
-                         "squeeze(); batch_first=True).")
-    return out.detach()
-
-
-def _probe(passes, inputs):
-    """Run two rows to learn whether torch draws masks itself and whether the model overwrites its input."""
-    copies = tuple(tensor[:2].clone() for tensor in inputs)
-    before, versions = _mc_tape.random_state(), [tensor._version for tensor in copies]
-    passes.start(copies, 0)
-    _checked_output(passes.run(0), len(copies[0]))
-    passes.copy_inputs = versions != [tensor._version for tensor in copies]
-    torch_draws = not all(map(torch.equal, before, _mc_tape.random_state()))
-    if torch_draws and passes.masks.shared:
-        raise ValueError('masks="shared" reaches the masks of dropout layers, and this model draws others too (inside '
-                         'an LSTM, GRU or RNN, in attention, or in a layer of its own): use masks="per_row".')
-    return torch_draws
-
-
-def _loop(passes, inputs, first_row, n_passes, torch_draws):
-    """Yield the outputs of the passes one by one, (1, rows, …)."""
-    passes.start(inputs, first_row)
-    for t in range(n_passes):
-        if torch_draws:
-            address = np.random.SeedSequence([passes.masks.key, first_row, t])
-            _mc_tape.reseed(int(address.generate_state(1, np.uint64)[0]))
-        yield _checked_output(passes.run(t), len(inputs[0]))[None]
-
-
-def _way(model, inputs, n_passes, masks, rows):
-    """The way to compute this model's passes, as a function of a block's inputs and first row, and the block's rows."""
-    layers = _mc_fast.chain(model) if len(inputs) == 1 and inputs[0].ndim > 1 else None
-    if layers and (folded := _mc_fast.fold_rows(layers, inputs[0], n_passes)):
-        return lambda inputs, row: _mc_fast.fold(layers, *inputs, masks, row, n_passes), min(rows, folded)
-    stages = _mc_fast.stages(layers) if layers and inputs[0].ndim == 2 else None
-    if stages:
-        return lambda inputs, row: _mc_fast.wide(stages, *inputs, masks, row, n_passes), rows
-    passes = _mc_passes.Passes(model, masks)
-    torch_draws = _probe(passes, inputs)
-    return lambda inputs, row: _loop(passes, inputs, row, n_passes, torch_draws), TORCH_ROWS if torch_draws else rows
+def _arguments(inputs):
+    return ([tensor for name, tensor in inputs.items() if isinstance(name, int)],
+            {name: tensor for name, tensor in inputs.items() if not isinstance(name, int)})
 
 
 @contextlib.contextmanager
 def _mismatch_explained():
-    """What is said of an x of another dtype, width or number of tensors than the model takes becomes a sentence."""
+    """What torch says of an x of another dtype or width than the model takes becomes a sentence."""
     try:
         yield
-    except TypeError as error:
-        if not re.search(r"forward\(\) missing \d+ required positional", str(error)):
-            raise
-        raise ValueError(f"The model takes more inputs than x holds ({error}): several inputs are a tuple, (a, b), and "
-                         "in a DataLoader's batches the first item, ((a, b), y).") from error
     except RuntimeError as error:
         if not re.search("dtype|should be the same|cannot be multiplied", str(error)):
             raise
         raise ValueError(f"x does not fit the model ({str(error).splitlines()[0]}): give it the dtype of the model's "
                          "parameters, x.to(torch.float32) as a rule, and the features on the last axis.") from error
+
+
+def _caller(model, output):
+    """The model and `output` as one function of inputs that gives a tensor."""
+    compiled = any(hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None)
+                   for part in model.modules())
+
+    def call(inputs):
+        args, kwargs = _arguments(inputs)
+        # A compiler would trace our masks into the model: run it as it is written.
+        with torch.compiler.set_stance("force_eager") if compiled else contextlib.nullcontext():
+            out = model(*args, **kwargs)
+        out = out if output is None else output(out)
+        if not (isinstance(out, torch.Tensor) and out.is_floating_point()):
+            found = out.dtype if isinstance(out, torch.Tensor) else type(out).__name__
+            raise ValueError("What is averaged must be one tensor of floating-point numbers, not "
+                             f"{found}: choose it with output, a function of what the model returns, such as "
+                             "lambda out: out.logits.softmax(-1).")
+        return out.detach()
+
+    return call
+
+
+def _alike(a, b):
+    """Whether two results are the same up to rounding."""
+    scale = a[a.isfinite()].abs().max() if a.isfinite().any() else 0.0
+    return a.shape == b.shape and torch.allclose(a, b, 1e-6, float(torch.finfo(a.dtype).eps ** 0.5 * scale),
+                                                 equal_nan=True)
+
+
+def _check_rows(model, call, inputs):
+    """A ValueError if, all dropout off, a row's output depends on the rows beside it."""
+    if _len(inputs) == 1:
+        return
+    alone, among = [0, 1], [last := min(2, _len(inputs) - 1), 0, 1, last]
+    stochastic = [module for module in model.modules() if module.training]
+    try:
+        for module in stochastic:
+            module.training = False
+        first, beside, again, third = (
+            checked_rows(call({name: tensor[chosen] for name, tensor in inputs.items()}), len(chosen))
+            for chosen in (alone, among, among, alone))
+    finally:
+        for module in stochastic:
+            module.training = True
+    if _alike(first, third) and _alike(beside, again) and not _alike(first, beside[1:3]):  # and no noise of its own
+        raise ValueError("A row's output depends on the rows beside it, even with all dropout off: look for a "
+                         "BatchNorm without running statistics, and for rows that are not on axis 0 of x and of the "
+                         "output.")
+
+
+def _chain_width(model, inputs):
+    """Of a model that is nothing but linear layers, elementwise activations and nn.Dropout: numbers a row at its
+    widest. None for any other, also where hooks or a forward of its own may do more."""
+    hooked = global_hooks._global_forward_hooks or global_hooks._global_forward_pre_hooks
+    x, width = next(iter(inputs.values())), 1
+    if hooked or len(inputs) > 1 or x.ndim < 2:
+        return None
+    for module in model.modules():
+        if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module) or not (
+                type(module) in ELEMENTWISE or type(module) in (nn.Sequential, nn.Linear, nn.Dropout)):
+            return None
+        width = max(width, getattr(module, "out_features", 1))
+    return x[0].numel() // x.shape[-1] * max(width, x.shape[-1])
+
+
+def _expected(passes, inputs, first, n_passes):
+    """A few rows of the first and the last pass, as the plain loop computes them: {pass: (rows, ...)}."""
+    n, passes.widest = _len(inputs), [1, 1]
+    count = 2 if n != 2 else 3  # another number of rows than the block's tells rows from other axes
+    few = {name: tensor[torch.arange(count) % n] for name, tensor in inputs.items()}
+    return {t: passes.run(few, range(first, first + count), range(t, t + 1))[0, :n] for t in (0, n_passes - 1)}
+
+
+def _checked(outs, expected):
+    """Pass outputs (R, rows, ...) on, or raise Unlike where they are not the expected ones."""
+    t = 0
+    for out in outs:
+        for number, wanted in expected.items():
+            if t <= number < t + len(out):
+                found = out[number - t, :len(wanted)]
+                if not _alike(found, wanted[:len(found)]):
+                    raise Unlike
+        t += len(out)
+        yield out
+
+
+def _moments(outs, keep_samples):
+    """Mean, standard deviation (None for one pass) and samples (or None) over passes given in (R, rows, ...)."""
+    count, total, squares, samples = 0, 0, 0, []
+    for out in outs:
+        if not count:  # sums need more digits than their terms, and deviations lose none to the mean
+            shift = out[0].to(torch.float32 if out.device.type == "mps" else torch.float64).nan_to_num(0.0, 0.0, 0.0)
+        deviation = out - shift
+        total, count = total + deviation.sum(dim=0), count + len(out)
+        squares = squares + deviation.square_().sum(dim=0)
+        if keep_samples:
+            samples.append(out)
+    mean, std = total / count, None
+    if count > 1:  # Σ (d - d̄)² = Σ d² - d̄ Σ d
+        std = (squares - mean * total).clamp_(min=0).div_(count - 1).sqrt_().to(out.dtype)
+    return (shift + mean).to(out.dtype), std, torch.cat(samples) if keep_samples else None
+
+
+def _parts(passes, way, inputs, first, n_passes, rows, width):
+    """The outputs of a block, part by part of its rows, each as an iterable over chunks of passes."""
+    n, late, expected = _len(inputs), way == "late", {}
+    if way == "loop":
+        size, count = min(n, TORCH_ROWS), 1
+    else:
+        if not width:
+            expected = _expected(passes, inputs, first, n_passes)
+            width = passes.widest[1] if late else max(passes.widest)
+            if passes.drawn:
+                raise Unlike
+        # Rather all passes of some rows than some passes of all: what comes before the first mask is computed once.
+        least = TORCH_ROWS if passes.masks.shared else 1
+        size = min(n, rows, max(least, NUMBERS // (n_passes * width)))
+        count = max(1, min(n_passes, NUMBERS // (size * width)))
+    for start in range(0, n, size):
+        part = _cut(inputs, start, start + size)
+        numbers = range(first + start, first + start + _len(part))
+        outs = (passes.run(part, numbers, range(t, min(t + count, n_passes)), late=late)
+                for t in range(0, n_passes, count))
+        yield _checked(outs, {} if start else expected)
+
+
+def _predicted(passes, ways, inputs, first, n_passes, rows, width, keep_samples, bar):
+    """The moments of a block's parts, by the first of the ways that gives what the loop, the last, gives."""
+    while True:
+        shown_rows = 0 if bar is None else bar.n
+        found = []
+        try:
+            for outs in _parts(passes, ways[0], inputs, first, n_passes, rows, width):
+                found.append(_moments(outs, keep_samples))
+                if bar is not None:
+                    bar.update(len(found[-1][0]) * n_passes)
+            return found
+        except Exception as error:
+            if len(ways) == 1 or isinstance(error, Refused):
+                raise
+            del ways[0]
+            if bar is not None:
+                bar.n = shown_rows
+
+
+@contextlib.contextmanager
+def _buffers_kept(model):
+    """Give every buffer its values back at the end: some models update theirs in evaluation too."""
+    kept = [(module, name, buffer, buffer.clone()) for module in model.modules()
+            for name, buffer in module.named_buffers(recurse=False)]
+    try:
+        yield
+    finally:
+        for module, name, buffer, copy in kept:
+            if not torch.equal(buffer, copy):
+                buffer.copy_(copy)
+            if getattr(module, name) is not buffer:
+                setattr(module, name, buffer)
 
 
 def _bar(x, n_passes, progress):
@@ -241,21 +379,22 @@ def _bar(x, n_passes, progress):
         return contextlib.nullcontext()
     from tqdm.auto import tqdm
 
-    n = len(x.dataset) if isinstance(x, DataLoader) else len(_inputs(x)[0])
-    return tqdm(total=n * n_passes, unit="row", unit_scale=True)
+    rows = x.dataset if isinstance(x, DataLoader) else next(iter(_inputs(x).values()))
+    return tqdm(total=len(rows) * n_passes if hasattr(rows, "__len__") else None, unit="row", unit_scale=True)
 
 
-def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_samples=False, batch_size=None,
+def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_samples=False, output=None, batch_size=None,
                progress=False):
     """Mean and standard deviation of a network's outputs over forward passes with dropout on.
 
     Parameters
     ----------
     model : torch.nn.Module
-        Any module whose rows are on axis 0 and whose output is one tensor. Not changed: no flag, no buffer.
-    x : (n, ...) tensor, tuple of such tensors, or DataLoader
-        A tuple means ``model(*x)``. A DataLoader must not shuffle; of its batches (inputs, targets) the first part
-        is taken. Blocks of rows go to the device of the model.
+        Any module whose rows are on axis 0 and independent of each other. It comes back as it was: every flag, every
+        buffer.
+    x : (n, ...) tensor, tuple or dict of such tensors, or DataLoader
+        A tuple means ``model(*x)``, a dict ``model(**x)``. A DataLoader must keep the order of its rows; of its
+        batches (inputs, targets) the first part is taken. Rows go to the device of the model.
     n_passes : int
         T, the number of passes.
     masks : {"per_row", "shared"}
@@ -266,9 +405,12 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
         state is neither read nor changed (on CPU and CUDA devices).
     keep_samples : bool
         Also return all outputs, which takes T times the memory.
+    output : callable, optional
+        What to average: a function of what the model returns that gives one tensor with the rows on axis 0, such as
+        ``lambda out: out.logits.softmax(-1)``.
     batch_size : int, optional
-        Rows at a time, which bounds the memory and does not change the result beyond rounding: 256, or the
-        DataLoader's. Where torch draws masks itself (below) it is 64 in any case.
+        Rows at a time at most, which does not change the result beyond rounding: 256, or the DataLoader's. Where
+        torch draws masks itself (below) it is 64 in any case.
     progress : bool
         Show a bar (tqdm).
 
@@ -282,19 +424,22 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
     Raises
     ------
     ValueError
-        If no layer is stochastic, or all passes are equal; if dropout is out of reach (functional dropout that is
-        switched off; for shared masks, dropout inside a recurrent layer or attention); if an argument, an input
-        or an output is not as described.
+        If no layer is stochastic or none acts; if dropout is out of reach (functional dropout that is switched off;
+        for shared masks, dropout inside a recurrent layer or attention); if rows depend on each other; if an
+        argument, an input or an output is not as described.
 
     Notes
     -----
     Gal & Ghahramani (2016), *Dropout as a Bayesian approximation*, ICML, section 4: their predictive mean, and the
     root of their predictive variance without its noise term τ⁻¹.
 
-    A mask depends on the seed, the number of its layer, the pass and the row (in a small network also on n_passes).
-    Inside recurrent layers, attention and layers of your own, torch draws the masks, seeded for each pass of 64 rows.
-    Code that hides dropout behind ``self.training`` of a module that is none of these, as some attention written by
-    hand does, stays switched off.
+    A mask depends on the seed, the number of its layer, the pass and the row. Inside recurrent layers, attention and
+    layers of your own, torch draws the masks, seeded for each pass of 64 rows.
+
+    Passes are computed side by side where that gives what one after the other gives, which is tried on some rows of
+    each block. What cannot be seen, and stays off: dropout written by hand behind ``if self.training``; attention
+    called with ``dropout_p=self.drop.p if self.training else 0``, where `drop` is a layer (a number is noticed);
+    dropout inside a traced module. A model that draws noise of its own from NumPy is not seeded.
 
     Examples
     --------
@@ -305,38 +450,36 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
     (1.0, 1.0)
     """
     n_passes = checked_count("n_passes", n_passes, 1, 10**8)
-    seed = _checked_options(masks, seed)
+    if not (isinstance(masks, str) and masks in ("per_row", "shared")):
+        raise ValueError(f'masks must be "per_row" (every row its own) or "shared" (one for all rows), not '
+                         f"{shown(masks)}.")
+    if seed is not None:
+        seed = checked_count("seed", seed, 0, 2**128, note=", or None for a fresh one")
+    if not (output is None or callable(output)):
+        raise ValueError(f"output must be a function of what the model returns, or None, not {shown(output)}.")
     batch_size = (getattr(x, "batch_size", None) or ROWS) if batch_size is None else batch_size
     rows = checked_count("batch_size", batch_size, 1, 10**9)
     keep_samples, progress = checked_flag("keep_samples", keep_samples), checked_flag("progress", progress)
-    blocks = []
-    with (dropout_active(model), _mc_tape.random_state_kept(), torch.inference_mode(False), torch.no_grad(),
-          _mismatch_explained()):
-        device = next((parameter.device for parameter in model.parameters()), None)
-        batches = (tuple(tensor.to(device) for tensor in batch) for batch in _batches(x))
-        first = next(batches, None)
-        if first is None or not len(first[0]):
-            raise ValueError("x has no rows: there is nothing to predict.")
-        way, rows = _way(model, first, n_passes, _mc_passes.Masks(seed, shared=masks == "shared"), rows)
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    with (_predicting, dropout_active(model), torch.random.fork_rng(gpus), torch.inference_mode(False),
+          torch.no_grad(), _buffers_kept(model), _mismatch_explained()):
+        parts, first, call = [], 0, _caller(model, output)
+        passes = Passes(call, Masks(seed, shared=masks == "shared"))
+        ways, width = list(WAYS if n_passes > 1 else WAYS[-1:]), None
+        device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), None)
         with _bar(x, n_passes, progress) as bar:
-            for row, inputs in _blocks(itertools.chain([first], batches), rows):
-                blocks.append(_block(way(inputs, row), bar, keep_samples))
-        means, stds, differ, samples = zip(*blocks, strict=True)
-        if not any(differ):
-            raise ValueError(f"All {n_passes} passes gave the same output: look for F.dropout in forward (make it an "
-                             "nn.Dropout layer), for p near 0 or 1 and for units that are all dead.")
-        return MCPrediction(torch.cat(means), None if n_passes == 1 else torch.cat(stds),
+            for inputs in _blocks(_batches(x), max(rows // TORCH_ROWS, 1) * TORCH_ROWS):
+                inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
+                if not first:
+                    _check_signature(model, inputs)
+                    width = _chain_width(model, inputs) if output is None else None
+                    if not width:
+                        _check_rows(model, call, inputs)
+                parts += _predicted(passes, ways, inputs, first, n_passes, rows, width, keep_samples, bar)
+                first += _len(inputs)
+        if not (passes.acted or passes.drawn):
+            raise ValueError(f"No pass of {type(model).__name__} was random: its dropout layers have p = 1 or are not "
+                             "called in forward.")
+        means, stds, samples = zip(*parts, strict=True)
+        return MCPrediction(torch.cat(means), torch.cat(stds) if n_passes > 1 else None,
                             torch.cat(samples, dim=1) if keep_samples else None)
-
-
-def _block(outputs, bar, keep_samples):
-    """Mean, standard deviation, whether passes differ, and samples of one block."""
-    moments, samples = None, []
-    for out in outputs:
-        moments = moments or _Moments(out)
-        moments.add(out)
-        if keep_samples:
-            samples.append(out)
-        if bar is not None:
-            bar.update(out.shape[0] * out.shape[1])
-    return *moments.result(), torch.cat(samples) if samples else None
