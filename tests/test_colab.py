@@ -23,7 +23,7 @@ from nbclient.exceptions import CellExecutionError
 from project import CELL_TIMEOUT, chapters
 
 URL = "https://github.com/ada/penalties"
-# What Colab has, and older than what the stored outputs were made with: so this tests the lower bounds, too.
+# What Colab has. A lower bound of the package above one of these would make the first cell change it.
 COLAB = ["numpy==2.0.2", "scipy==1.16.3", "matplotlib==3.10.0", "scikit-learn==1.6.1", "tqdm==4.67.1",
          "mlxtend==0.23.4", "ipywidgets==7.7.1", "ipykernel", "torch==2.13.0"]
 STARTUP = 'import sys, types\nsys.modules["google.colab"] = types.ModuleType("google.colab")\n'

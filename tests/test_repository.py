@@ -128,6 +128,10 @@ def test_in_colab_without_an_address_one_sentence_says_what_to_do(monkeypatch):
     assert str(stopped.value) == "Set this book's address: run `make repository URL=https://github.com/YOU/FORK`."
 
 
+# The theme's menus of buttons: where the page's source is, and where it can be run.
+MENUS = re.compile(r"dropdown-(source|launch)-buttons")
+
+
 def links(html):
     return [link for link in re.findall(r'<a\b[^>]*href="([^"]+)"', html) if re.search("github|colab", link)]
 
@@ -136,8 +140,9 @@ def test_the_built_page_has_no_button_until_an_address_is_set(book):
     if repository.read_url() is not None:
         pytest.skip("This copy of the book has an address; the next test reads its buttons.")
     for path in chapters():
-        page = book / path.relative_to(ROOT).with_suffix(".html")
-        assert [link for link in links(page.read_text()) if "/penalties" in link or "colab" in link] == []
+        html = (book / path.relative_to(ROOT).with_suffix(".html")).read_text()
+        assert MENUS.findall(html) == []
+        assert [link for link in links(html) if re.search("/edit/|/issues/new|colab", link)] == []
 
 
 def test_a_built_page_with_an_address_links_its_own_source(copy):
@@ -149,6 +154,7 @@ def test_a_built_page_with_an_address_links_its_own_source(copy):
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stdout + done.stderr
     html = (copy / "_build" / "html" / chapter.with_suffix(".html")).read_text()
+    assert sorted(MENUS.findall(html)) == ["launch", "source"]
     owner = URL.removeprefix("https://github.com/")
     assert f"https://colab.research.google.com/github/{owner}/blob/main/{chapter}.ipynb" in links(html)
     assert f"{URL}/edit/main/{chapter}.ipynb" in links(html)

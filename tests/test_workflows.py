@@ -1,33 +1,38 @@
-"""The workflows: valid by GitHub's schema, actions pinned to a commit, no more rights than they need."""
+"""The workflows: actions pinned to a commit, no more rights than they need, and published is what passed the tests."""
 
 import re
-import subprocess
-import sys
 
-import pytest
 import yaml
 from conftest import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+# {(workflow, job): what it says}
+JOBS = {(path.stem, name): job for path in WORKFLOWS
+        for name, job in yaml.safe_load(path.read_text())["jobs"].items()}
 
 
-def test_there_is_one_that_tests_and_one_that_publishes():
-    assert [path.stem for path in WORKFLOWS] == ["publish", "test"]
+def deploys(job):
+    return any("actions/deploy-pages@" in step.get("uses", "") for step in job["steps"])
 
 
-def test_they_follow_githubs_schema():
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_actions_are_pinned_and_end_in_time():
+    used = [action for path in WORKFLOWS for action in re.findall(r"uses: (.*)", path.read_text())]
+    assert used and [one for one in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", one)] == []
+    assert [name for name, job in JOBS.items() if "timeout-minutes" not in job] == []
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_actions_are_pinned_and_rights_are_least(path):
-    text = path.read_text()
-    used = re.findall(r"uses: (.*)", text)
-    assert used and all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", action) for action in used)
-    workflow = yaml.safe_load(text)
-    assert workflow["permissions"] == {"contents": "read"}
-    assert all("timeout-minutes" in job for job in workflow["jobs"].values())
-    granted = {right for job in workflow["jobs"].values() for right in job.get("permissions", {})}
-    assert granted == ({"pages", "id-token"} if path.stem == "publish" else set())
+def test_only_the_job_that_deploys_may_write_and_only_to_pages():
+    assert all(yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"} for path in WORKFLOWS)
+    for job in JOBS.values():
+        assert job.get("permissions") == ({"pages": "write", "id-token": "write"} if deploys(job) else None)
+
+
+def test_what_is_published_is_the_book_that_passed_on_main():
+    """One job deploys, after the job that runs all checks and then, as its next step, hands over what they built."""
+    [(workflow, job)] = [(name[0], job) for name, job in JOBS.items() if deploys(job)]
+    assert job["if"] == "github.ref == 'refs/heads/main'"
+    steps = JOBS[workflow, job["needs"]]["steps"]
+    [checks] = [i for i, step in enumerate(steps) if step.get("run") == "bash .ci/run"]
+    assert "actions/upload-pages-artifact@" in steps[checks + 1]["uses"]
+    uploads = [step for other in JOBS.values() for step in other["steps"] if "upload-pages" in step.get("uses", "")]
+    assert len(uploads) == 1 and uploads[0]["with"]["path"] == "_build/html"
