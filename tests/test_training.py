@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -213,14 +212,6 @@ def test_progress_is_shown_when_asked_and_only_then(split, capsys):
     assert "3/3" in capsys.readouterr().err
 
 
-def test_a_history_draws_what_it_measured(split):
-    history, (_, ax) = run(network(), split), plt.subplots()
-    assert history.plot(ax, color="#0072B2", label="L2") is ax
-    train, test = ax.lines
-    assert train.get_ydata().tolist() == history.train_loss and test.get_ydata().tolist() == history.test_loss
-    assert (train.get_linestyle(), test.get_linestyle()) == ("-", "--") and train.get_color() == test.get_color()
-    assert [line.get_label() for line in ax.lines] == ["L2 train", "L2 test"] and list(train.get_xdata()) == [1, 2, 3]
-    plt.close()
 
 
 @pytest.mark.parametrize("options, message", [
