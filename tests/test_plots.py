@@ -22,3 +22,13 @@ def test_a_band_is_the_median_and_the_middle_eighty_percent():
 def test_runs_must_fit_the_positions():
     with pytest.raises(ValueError, match=r"\(seeds, k\).*not \(3,\) and \(4, 2\)"):
         plot_band(np.arange(3), np.zeros((4, 2)), color="black")
+
+
+@pytest.mark.parametrize("options, error", [({"ax": "left"}, ValueError), ({"ax": plt}, ValueError),
+                                            ({"color": "blau"}, ValueError), ({"widht": 2}, AttributeError)])
+def test_nothing_is_drawn_when_something_is_refused(options, error):
+    fig, ax = plt.subplots()
+    with pytest.raises(error, match=str(next(iter(options)))):
+        plot_band(np.arange(3), np.zeros((4, 3)), **{"color": "black", "ax": ax} | options)
+    assert not ax.lines and not ax.collections and plt.get_fignums() == [fig.number]
+    plt.close(fig)
