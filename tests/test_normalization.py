@@ -151,6 +151,14 @@ def test_zeros_stay_zeros_at_every_eps_that_is_accepted(norm, dtype):
             norm(x, None, None, eps)
 
 
+def test_a_small_eps_counts_in_evaluation_too():
+    ours, theirs = (layer(1, eps=1e-8).half().eval() for layer in (BatchNorm1d, nn.BatchNorm1d))
+    for layer in (ours, theirs):
+        layer.running_var.zero_()
+    x = torch.tensor([[1e-4]]).half()
+    assert half_close(ours(x), theirs(x), torch.float16) and theirs(x).isfinite().all()
+
+
 def test_small_running_variances_are_kept_to_full_precision():
     ours, theirs = (layer(2, momentum=None) for layer in (BatchNorm1d, nn.BatchNorm1d))
     x = 1e-5 * torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
@@ -217,6 +225,8 @@ rows = torch.ones(4, 3)
     (lambda: batch_norm(torch.ones(2, 3, 4), None, None), r"\(n, d\), not \(2, 3, 4\)"),
     (lambda: batch_norm(rows, torch.ones(4), None), r"gamma must be .*\(3,\).*not an array of shape \(4,\)"),
     (lambda: layer_norm(rows, None, torch.ones(4)), r"beta must be a tensor of shape \(3,\)"),
+    (lambda: layer_norm(rows, [1.0, 1.0, 1.0], None), r"gamma must be a tensor .*not \[1.0, 1.0, 1.0\]"),
+    (lambda: layer_norm(rows, rows[0] * torch.nan, None), "one finite value a feature"),
     (lambda: layer_norm(rows, None, None, 0), "small positive number .*, not 0"),
     (lambda: layer_norm(rows.long(), None, None), "not torch.int64"),
     (lambda: layer_norm(rows.numpy(), None, None), "not ndarray"),
