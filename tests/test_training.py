@@ -330,11 +330,17 @@ def test_an_output_that_is_no_tensor_is_named(split):
         run(model, split)
 
 
-def test_layers_without_a_size_stay_without(split):
-    model = nn.Sequential(nn.Linear(2, 3), nn.LazyLinear(1))
-    with pytest.raises(ValueError, match="1.weight of Sequential has no size yet: call the model once"):
+@pytest.mark.parametrize("lazy", [lambda: nn.LazyLinear(3), lambda: nn.LazyBatchNorm1d(affine=False)])
+def test_layers_without_a_size_stay_without(split, lazy):
+    model = nn.Sequential(nn.Linear(2, 3), lazy())
+    with pytest.raises(ValueError, match="1..* of Sequential has no size yet: call the model once"):
         run(model, split, optimizer=sgd(model[0]))
-    assert nn.parameter.is_lazy(model[1].weight)
+    assert model[1].has_uninitialized_params()
+
+
+def test_a_penalty_may_hold_a_gradient(split):
+    x = torch.ones(1, 2, dtype=torch.float64, requires_grad=True)
+    run(network(), split, penalty=lambda m: torch.autograd.grad(m(x).sum(), x, create_graph=True)[0].square().sum())
 
 
 @pytest.mark.parametrize("model, loss_fn, message", [
