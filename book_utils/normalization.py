@@ -1,14 +1,12 @@
 """Normalization of activations, in torch: by batch, by example, and what dropout does before it.
 
-The biased variance (divided by n) normalizes, with eps added under the root. `batch_norm`, `layer_norm` and
+The biased variance (divided by n) normalizes, with eps added under the root. Half precision is computed in float32
+inside, as in torch, and each result has the dtype of x. `batch_norm`, `layer_norm` and
 `rms_norm` are functions without a memory; `BatchNorm1d` is the layer that keeps running statistics.
 """
 
-import numpy as np
-import torch
-from torch import nn
-
 from book_utils._checks import checked_count, checked_factors, checked_flag, checked_number, checked_p, shown
+from book_utils._torch import nn, torch
 
 
 def _check_input(x):
@@ -33,8 +31,9 @@ def _check_parameters(x, eps, **parameters):
 
 
 def _check_eps(eps):
+    bounds = torch.finfo(torch.float32)  # less is 0 there
     checked_number("eps", eps, "a small positive number (without it a constant feature is 0 / 0)",
-                   lambda v: 0 < v < np.inf)
+                   lambda v: bounds.tiny <= v <= bounds.max)
 
 
 def _check_batch(x):
@@ -45,9 +44,16 @@ def _check_batch(x):
                          "its running ones.")
 
 
-def _scaled(x_hat, gamma, beta):
-    x_hat = x_hat if gamma is None else gamma * x_hat
-    return x_hat if beta is None else x_hat + beta
+def _wide(x):
+    """x in float32 or better: squares of half-precision numbers overflow and vanish."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _normalized(x, mean, var, eps, gamma, beta):
+    """γ (x - mean) / √(var + eps) + β in the dtype of x, from mean and var as `_wide` has them."""
+    out = (_wide(x) - mean) / torch.sqrt(var + eps)
+    out = out if gamma is None else gamma * out
+    return (out if beta is None else out + beta).to(x.dtype)
 
 
 def batch_norm(x, gamma, beta, eps=1e-5):
@@ -85,8 +91,8 @@ def batch_norm(x, gamma, beta, eps=1e-5):
     _check_input(x)
     _check_batch(x)
     _check_parameters(x, eps, gamma=gamma, beta=beta)
-    mean, var = x.mean(dim=0), x.var(dim=0, correction=0)
-    return _scaled((x - mean) / torch.sqrt(var + eps), gamma, beta)
+    wide = _wide(x)
+    return _normalized(x, wide.mean(dim=0), wide.var(dim=0, correction=0), eps, gamma, beta)
 
 
 def layer_norm(x, gamma, beta, eps=1e-5):
@@ -122,8 +128,9 @@ def layer_norm(x, gamma, beta, eps=1e-5):
     """
     _check_input(x)
     _check_parameters(x, eps, gamma=gamma, beta=beta)
-    mean, var = x.mean(dim=-1, keepdim=True), x.var(dim=-1, correction=0, keepdim=True)
-    return _scaled((x - mean) / torch.sqrt(var + eps), gamma, beta)
+    wide = _wide(x)
+    mean, var = wide.mean(dim=-1, keepdim=True), wide.var(dim=-1, correction=0, keepdim=True)
+    return _normalized(x, mean, var, eps, gamma, beta)
 
 
 def rms_norm(x, gamma, eps=1e-5):
@@ -159,7 +166,7 @@ def rms_norm(x, gamma, eps=1e-5):
     """
     _check_input(x)
     _check_parameters(x, eps, gamma=gamma)
-    return _scaled(x / torch.sqrt((x**2).mean(dim=-1, keepdim=True) + eps), gamma, None)
+    return _normalized(x, 0, (_wide(x) ** 2).mean(dim=-1, keepdim=True), eps, gamma, None)
 
 
 class BatchNorm1d(nn.Module):
@@ -222,16 +229,15 @@ class BatchNorm1d(nn.Module):
             raise ValueError(f"x must have shape (n, {self.num_features}), not {tuple(x.shape)}.")
         if self.training:
             out = batch_norm(x, self.weight, self.bias, self.eps)
-            self._update(x.detach())
+            self._update(_wide(x.detach()))
             return out
-        x_hat = (x - self.running_mean) / torch.sqrt(self.running_var + self.eps)
-        return _scaled(x_hat, self.weight, self.bias)
+        return _normalized(x, self.running_mean, _wide(self.running_var), self.eps, self.weight, self.bias)
 
     def _update(self, x):
         self.num_batches_tracked += 1
         momentum = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         for running, new in ((self.running_mean, x.mean(dim=0)), (self.running_var, x.var(dim=0))):
-            running += momentum * (new - running)
+            running.copy_(momentum * new + (1 - momentum) * _wide(running))
 
 
 def variance_shift(p, mean=0.0, var=1.0):

@@ -4,28 +4,53 @@ A bias only shifts a unit, and a normalization layer's scale is undone or absorb
 a function wilder, so neither is penalized. For NumPy's linear models see `book_utils.linear`.
 """
 
-import torch
-from torch import nn
+import re
 
 from book_utils._checks import checked_nonnegative
+from book_utils._torch import check_built, flags_kept, nn, torch
 
-_NORMALIZATIONS = ("BatchNorm", "InstanceNorm", "LayerNorm", "GroupNorm", "RMSNorm")
+_NORMALIZATION = re.compile(r"(Batch|Instance|Layer|Group|RMS)Norm(\dd)?$")  # how the name of a class ends
+
+
+def _computed(module):
+    """{name: tensor} of what a parametrization, or the hook of an older tool, computes anew for each forward."""
+    names = list(module.parametrizations) if nn.utils.parametrize.is_parametrized(module) else []
+    hooks = {}  # of pruning, and of torch.nn.utils.weight_norm and spectral_norm
+    for hook in module._forward_pre_hooks.values():
+        name = getattr(hook, "_tensor_name", getattr(hook, "name", None))
+        if {f"{name}_orig", f"{name}_v"} & set(module._parameters):
+            hooks[name] = hook
+    if not names and not hooks:
+        return {}
+    with flags_kept(module):
+        module.eval()  # in training, spectral norm moves its buffers
+        for hook in hooks.values():
+            hook(module, ())
+        return {name: getattr(module, name) for name in (*names, *hooks)}
 
 
 def _weights(model):
-    """The penalized parameters of a model, each once, or a ValueError that says what to pass."""
+    """{name: tensor} of the weights that the layers compute with, each once, or a ValueError that says what to pass."""
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
+    check_built(model)
     found = {}
-    for module in model.modules():
-        if any(name in type(module).__name__ for name in _NORMALIZATIONS):
+    for path, module in model.named_modules():
+        if "parametrizations" in path.split(".") or _NORMALIZATION.search(type(module).__name__):
             continue
-        for name, parameter in module.named_parameters(recurse=False):
-            if "bias" not in name:
-                found[id(parameter)] = parameter  # a tied weight is one weight
+        computed = _computed(module)
+        behind = {name + end for name in computed for end in ("_orig", "_g", "_v")}
+        for name, tensor in (dict(module.named_parameters(recurse=False)) | computed).items():
+            if "bias" not in name.split("_") and name not in behind:
+                found[id(tensor)] = f"{path}.{name}".lstrip("."), tensor  # a tied weight is one weight
     if not found:
         raise ValueError(f"{type(model).__name__} has no weights to penalize: pass the model whose layers are trained.")
-    return list(found.values())
+    return dict(found.values())
+
+
+def _sizes(model):
+    """|w| of each weight, in float32 or better: squares and sums of half-precision numbers overflow."""
+    return [w.to(torch.promote_types(w.dtype, torch.float32)).abs() for w in _weights(model).values()]
 
 
 def l2_penalty(model):
@@ -34,7 +59,8 @@ def l2_penalty(model):
     Parameters
     ----------
     model : torch.nn.Module
-        Its weights enter; biases and the parameters of normalization layers do not.
+        The weights that its layers compute with enter, also under a weight norm, a spectral norm or pruning;
+        biases and the parameters of normalization layers do not.
 
     Returns
     -------
@@ -54,7 +80,7 @@ def l2_penalty(model):
     >>> l2_penalty(layer).item()
     18.0
     """
-    return sum(w.square().sum() for w in _weights(model))
+    return sum(size.square().sum() for size in _sizes(model))
 
 
 def l1_penalty(model):
@@ -63,7 +89,8 @@ def l1_penalty(model):
     Parameters
     ----------
     model : torch.nn.Module
-        Its weights enter; biases and the parameters of normalization layers do not.
+        The weights that its layers compute with enter, also under a weight norm, a spectral norm or pruning;
+        biases and the parameters of normalization layers do not.
 
     Returns
     -------
@@ -82,10 +109,9 @@ def l1_penalty(model):
     >>> l1_penalty(layer).item()
     6.0
     """
-    return sum(w.abs().sum() for w in _weights(model))
+    return sum(size.sum() for size in _sizes(model))
 
 
-@torch.no_grad()
 def soft_threshold_(model, t):
     """Move every weight by t toward zero, in place, and to zero if it was nearer than t.
 
@@ -95,14 +121,15 @@ def soft_threshold_(model, t):
     Parameters
     ----------
     model : torch.nn.Module
-        Its weights are changed; biases and the parameters of normalization layers are not.
+        Its trainable weights are changed; frozen ones, biases and the parameters of normalization layers are not.
     t : float
         The threshold, at least 0, in the units of the weights.
 
     Raises
     ------
     ValueError
-        If `model` is no module or has no weights, or t is negative or not finite; nothing is changed then.
+        If `model` is no module or has no weights, a weight is computed from other parameters (under a weight norm,
+        a spectral norm or pruning), or t is negative or not finite; nothing is changed then.
 
     Notes
     -----
@@ -117,6 +144,13 @@ def soft_threshold_(model, t):
     [[0.0, -1.0]]
     """
     t = checked_nonnegative("t", t)
-    for w in _weights(model):
-        bound = min(t, torch.finfo(w.dtype).max)
-        w.copy_(w - w.clamp(-bound, bound))  # sign(w) max(|w| - t, 0)
+    with torch.enable_grad():
+        weights = {name: w for name, w in _weights(model).items() if w.requires_grad}
+    for name, w in weights.items():
+        if not isinstance(w, nn.Parameter):
+            raise ValueError(f"{name} is computed from other parameters and cannot be set to zero: make it a plain "
+                             "weight first, with remove_parametrizations of torch.nn.utils.parametrize or remove of "
+                             "torch.nn.utils.prune.")
+    with torch.no_grad():
+        for w in weights.values():
+            w.copy_(torch.where(w.abs() <= t, 0, w - t * w.sgn()))  # sign(w) max(|w| - t, 0)

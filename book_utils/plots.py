@@ -32,7 +32,8 @@ def plot_band(x, runs, *, color, label=None, ax=None, **line):
     Raises
     ------
     ValueError
-        If shapes do not match, a value is not finite, or matplotlib does not know the color.
+        If shapes do not match, a value is not finite, `ax` is no Axes, or matplotlib does not know the color;
+        nothing is drawn then.
 
     Examples
     --------
@@ -41,6 +42,7 @@ def plot_band(x, runs, *, color, label=None, ax=None, **line):
     array([2., 6.])
     """
     import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
     from matplotlib.colors import is_color_like
 
     x, runs = checked_finite(x=x, runs=runs)
@@ -49,8 +51,10 @@ def plot_band(x, runs, *, color, label=None, ax=None, **line):
                          f"{runs.shape}.")
     if not is_color_like(color):
         raise ValueError(f"color must be one that matplotlib knows, not {shown(color)}.")
+    if not (ax is None or isinstance(ax, Axes)):
+        raise ValueError(f"ax must be an Axes of matplotlib, such as plt.gca(), or None, not {shown(ax)}.")
     ax = plt.gca() if ax is None else ax
     low, middle, high = np.quantile(runs, [0.1, 0.5, 0.9], axis=0)
+    ax.plot(x, middle, color=color, label=label, **line)  # first: it may refuse what is in `line`
     ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
-    ax.plot(x, middle, color=color, label=label, **line)
     return ax

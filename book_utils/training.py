@@ -6,14 +6,12 @@ Models, losses and optimizers are torch's; penalties come from `book_utils.penal
 
 import contextlib
 import copy
+import functools
+import math
 from dataclasses import dataclass, field
 
-import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional as F
-
-from book_utils._checks import checked_count, checked_finite, shown
+from book_utils._checks import checked_count, checked_finite, checked_flag, shown
+from book_utils._torch import F, check_built, flags_kept, nn, torch
 
 _LOGIT_LOSSES = (nn.BCEWithLogitsLoss, F.binary_cross_entropy_with_logits)
 _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss, F.cross_entropy, F.nll_loss)
@@ -36,17 +34,6 @@ class History:
     train_accuracy: list[float] = field(default_factory=list)
     test_accuracy: list[float] = field(default_factory=list)
     best_epoch: int = 0
-
-    def plot(self, ax=None, *, color=None, label=None):
-        """Draw the losses against the epoch, train solid and test dashed, in one color; returns the Axes."""
-        import matplotlib.pyplot as plt
-
-        ax = plt.gca() if ax is None else ax
-        epochs = np.arange(1, len(self.train_loss) + 1)
-        line, = ax.plot(epochs, self.train_loss, color=color, label=" ".join(filter(None, (label, "train"))))
-        ax.plot(epochs, self.test_loss, "--", color=line.get_color(), label=" ".join(filter(None, (label, "test"))))
-        ax.set(xlabel="epoch", ylabel="loss")
-        return ax
 
     def _measure(self, model, loss_fn, train, test):
         model.eval()
@@ -84,9 +71,10 @@ def _tensors(model, split, loss_fn):
     return pairs
 
 
-def _check(model, split, optimizer, loss_fn):
+def _check(model, split, optimizer, loss_fn, **functions):
     if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
         raise ValueError(f"model must be a torch.nn.Module with parameters to train, not {shown(model)}.")
+    check_built(model)
     if not all(hasattr(split, name) for name in ("X_train", "y_train", "X_test", "y_test")):
         raise ValueError(f"split must be a book_utils.data.Split of training and test rows, not {shown(split)}.")
     if not callable(loss_fn):
@@ -94,48 +82,89 @@ def _check(model, split, optimizer, loss_fn):
                          f"{shown(loss_fn)}.")
     if getattr(loss_fn, "reduction", "mean") != "mean":
         raise ValueError(f'loss_fn must average over rows (reduction="mean"), not reduction="{loss_fn.reduction}".')
+    for name, function in functions.items():
+        if not (function is None or callable(function)):
+            raise ValueError(f"{name} must be a function of the model, or None, not {shown(function)}.")
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ValueError(f"optimizer must be a torch.optim.Optimizer over model.parameters(), not {shown(optimizer)}.")
-    owned = {id(p) for p in model.parameters()}
+    trainable = {id(p) for p in model.parameters() if p.requires_grad}
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if not owned & held:
-        raise ValueError("optimizer holds no parameter of model: build it from model.parameters() of this very model.")
+    if not trainable & held:
+        raise ValueError("optimizer holds no parameter of model that can be trained: build it from model.parameters() "
+                         "of this very model, and do not freeze them all.")
 
 
 @contextlib.contextmanager
-def _flags_kept(model):
-    """Give every module its training flag back at the end, whatever happened."""
-    before = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, flag in before:
-            module.training = flag
+def _untouched(model):
+    """Run the model for a look: flags, buffers and the global random state are as they were afterwards."""
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    devices = {p.device for p in model.parameters() if p.is_cuda}
+    with flags_kept(model), torch.random.fork_rng(devices), torch.no_grad():
+        try:
+            yield
+        finally:
+            for name, buffer in model.named_buffers():
+                buffer.data = before.get(name, buffer)
 
 
-@torch.no_grad()
-def _check_output(model, train, test, loss_fn):
-    """A ValueError if the model cannot take the rows, or the loss cannot compare what it puts out with the targets."""
-    X, y = train
-    model.eval()
+def _tried(problem, remedy, function, *arguments):
+    """What a function of the caller's returns, or a ValueError of one line if it raises."""
     try:
-        out = model(X)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"The model cannot take rows of shape {tuple(X.shape[1:])} ({reason}): match its first layer "
-                         "to the columns of X_train.") from None
-    if not _is(loss_fn, _CLASS_LOSSES) and out.shape != y.shape:
-        raise ValueError(f"The model's output has shape {tuple(out.shape)} and the targets {tuple(y.shape)}: make them "
-                         "the same, or the loss compares every row with every other.")
-    if _is(loss_fn, _CLASS_LOSSES) and (last := max(int(y.max()), int(test[1].max()))) >= out.shape[1]:
+        return function(*arguments)
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0].rstrip(".")
+        raise ValueError(f"{problem} ({type(error).__name__}: {reason}): {remedy}.") from error
+
+
+def _check_output(out, targets, loss_fn):
+    """A ValueError if the loss cannot compare what the model puts out for all rows with the targets."""
+    if not torch.is_tensor(out):
+        raise ValueError(f"The model puts out a {type(out).__name__} and not a tensor: wrap it in a module whose "
+                         "forward returns what the loss compares, such as the last step of a recurrent layer.")
+    y, shape = targets[0], tuple(out.shape)
+    if not _is(loss_fn, _CLASS_LOSSES):
+        if out.shape != y.shape:
+            raise ValueError(f"The model's output has shape {shape} and the targets {tuple(y.shape)}: make them the "
+                             "same, or the loss compares every row with every other.")
+    elif out.ndim < 2:
+        raise ValueError(f"The model's output has shape {shape}: for a loss of classes it must be (n, C).")
+    elif (last := max(int(part.max()) for part in targets)) >= out.shape[1]:
         raise ValueError(f"The targets name class {last}, and the model puts out {out.shape[1]} numbers a row, for the "
                          f"classes 0 to {out.shape[1] - 1}: widen its last layer.")
-    try:
-        loss_fn(out, y)
-    except (TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"loss_fn must turn output {tuple(out.shape)} and targets {tuple(y.shape)} into a mean loss; "
-                         f"it raised {type(error).__name__}: {reason}") from error
+    _tried(f"loss_fn cannot compare output {shape} with targets {tuple(y.shape)}",
+           "it must turn them into a mean loss, one number", lambda: loss_fn(out, y).item())
+
+
+def _check_calls(model, train, test, loss_fn, penalty, batch_size):
+    """A ValueError if the model, the loss or the penalty cannot do what training will ask of them."""
+    X = train[0]
+    out = _tried(f"The model cannot take rows of shape {tuple(X.shape[1:])}",
+                 "match its first layer to the columns of X_train", model.eval(), X)
+    _check_output(out, (train[1], test[1]), loss_fn)
+    if batch_size == 1 or len(X) % batch_size == 1:
+        _tried(f"The model cannot train on one row, and batch_size={batch_size} makes a batch of one of {len(X)} rows",
+               "choose a batch_size that leaves none", model.train(), X[:1])
+    if penalty is not None:
+        with torch.enable_grad():
+            _tried("penalty(model) cannot be computed", "it must be a function of the model that gives one number",
+                   lambda: torch.as_tensor(penalty(model)).item())
+
+
+def _train(model, X, y, batches, loss_fn, optimizer, penalty, after_step):
+    """One step of the optimizer for each batch of rows."""
+    def closure(rows):
+        optimizer.zero_grad()
+        loss = loss_fn(model(X[rows]), y[rows])
+        if penalty is not None:
+            loss = loss + penalty(model)
+        loss.backward()
+        return loss
+
+    model.train()
+    for rows in batches:
+        optimizer.step(functools.partial(closure, rows))  # LBFGS calls it several times, the others once
+        if after_step is not None:
+            after_step(model)
 
 
 def fit(model, split, *, loss_fn, optimizer, num_epochs, batch_size=32, penalty=None, after_step=None, patience=None,
@@ -151,7 +180,8 @@ def fit(model, split, *, loss_fn, optimizer, num_epochs, batch_size=32, penalty=
     loss_fn : callable
         ``loss_fn(output, y)``, the mean over rows.
     optimizer : torch.optim.Optimizer
-        Over the parameters of `model`.
+        Over the parameters of `model`, of which some may be frozen. LBFGS asks for the loss several times a step: give
+        it all rows as one batch.
     num_epochs, batch_size : int
         The last batch of an epoch holds what is left.
     penalty : callable, optional
@@ -174,8 +204,9 @@ def fit(model, split, *, loss_fn, optimizer, num_epochs, batch_size=32, penalty=
     Raises
     ------
     ValueError
-        If shapes do not match, a value is not finite, a count is below 1, the loss does not average, or the
-        optimizer belongs to another model; nothing is changed then.
+        If shapes do not match, a value is not finite, a count is below 1, the loss does not average, the optimizer
+        belongs to another model, or a last batch of one row meets batch normalization; nothing is changed then. If
+        a loss is nan or inf after an epoch; the model then has the weights and buffers back that it came with.
 
     Examples
     --------
@@ -186,34 +217,33 @@ def fit(model, split, *, loss_fn, optimizer, num_epochs, batch_size=32, penalty=
     >>> len(history.test_loss), model.training
     (3, True)
     """
-    _check(model, split, optimizer, loss_fn)
+    _check(model, split, optimizer, loss_fn, penalty=penalty, after_step=after_step)
     num_epochs, batch_size = checked_count("num_epochs", num_epochs, 1), checked_count("batch_size", batch_size, 1)
     patience = None if patience is None else checked_count("patience", patience, 1)
-    seed = checked_count("seed", seed, 0, 2**63 - 1)
+    seed, progress = checked_count("seed", seed, 0, 2**63 - 1), checked_flag("progress", progress)
     train, test = _tensors(model, split, loss_fn)
-    history, best, generator = History(), None, torch.Generator().manual_seed(seed)
-    with _flags_kept(model):
-        _check_output(model, train, test, loss_fn)
-        X, y = train
+    with _untouched(model):
+        _check_calls(model, train, test, loss_fn, penalty, batch_size)
+    history, generator = History(), torch.Generator().manual_seed(seed)
+    start = best = copy.deepcopy(model.state_dict())
+    with flags_kept(model):
         for epoch in _epochs(num_epochs, progress):
-            model.train()
-            for rows in torch.randperm(len(X), generator=generator).split(batch_size):
-                optimizer.zero_grad()
-                loss = loss_fn(model(X[rows]), y[rows])
-                if penalty is not None:
-                    loss = loss + penalty(model)
-                loss.backward()
-                optimizer.step()
-                if after_step is not None:
-                    after_step(model)
+            batches = torch.randperm(len(train[0]), generator=generator).split(batch_size)
+            _train(model, *train, batches, loss_fn, optimizer, penalty, after_step)
             history._measure(model, loss_fn, train, test)
+            losses = history.train_loss[-1], history.test_loss[-1]
+            if not math.isfinite(sum(losses)):
+                model.load_state_dict(start)
+                raise ValueError("After epoch {} the training loss is {:g} and the test loss {:g}: lower the learning "
+                                 "rate, or scale the data, and make a new optimizer; the model has the weights back "
+                                 "that it came with.".format(epoch, *losses))
             if patience is None:
                 history.best_epoch = epoch
-            elif best is None or history.test_loss[-1] < min(history.test_loss[:-1]):
+            elif epoch == 1 or losses[1] < min(history.test_loss[:-1]):
                 history.best_epoch, best = epoch, copy.deepcopy(model.state_dict())
             elif epoch - history.best_epoch >= patience:
                 break
-        if best is not None:
+        if patience is not None:
             model.load_state_dict(best)
     return history
 

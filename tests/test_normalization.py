@@ -1,5 +1,7 @@
 """Normalization: equal to torch in values, gradients and buffers; the variance shift against simulation."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,80 @@ def test_the_layer_equals_torchs_through_training_and_evaluation(d, seed, affine
     assert torch.allclose(ours(one), theirs(one), rtol=1e-6, atol=1e-6)
 
 
+HALF = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+SIZES = pytest.mark.parametrize("size", [1e-4, 1.0, 100.0, 1.2e4])  # squares of the first and last are no float16
+
+
+def half_close(ours, theirs, half):
+    """To four roundings of the largest value in half precision: torch rounds in between, too."""
+    atol = 4 * torch.finfo(half).eps * theirs.abs().double().max().item()
+    return ours.dtype == theirs.dtype and torch.allclose(ours.double(), theirs.double(), rtol=0, atol=atol)
+
+
+@HALF
+@SIZES
+@pytest.mark.parametrize("kind", ["half", "float32"])
+@pytest.mark.filterwarnings("ignore:Mismatch dtype")
+def test_half_precision_equals_torch(dtype, size, kind):
+    generator = torch.Generator().manual_seed(0)
+    x = (size * torch.randn(16, 6, generator=generator)).to(dtype).requires_grad_()
+    gamma, beta = (torch.randn(6, generator=generator).to(dtype if kind == "half" else torch.float32).requires_grad_()
+                   for _ in range(2))
+    for ours, theirs in (
+            (batch_norm(x, gamma, beta), F.batch_norm(x, None, None, gamma, beta, training=True)),
+            (layer_norm(x, gamma, beta), F.layer_norm(x, (6,), gamma, beta)),
+            (rms_norm(x, gamma) + beta.to(dtype), F.rms_norm(x, (6,), gamma, 1e-5) + beta.to(dtype))):
+        assert half_close(ours, theirs, dtype) and theirs.abs().max() > 0.01
+        weights = torch.linspace(-1, 2, 96).reshape(16, 6)
+        for a, b in zip(*(torch.autograd.grad((weights * out).sum(), [x, gamma, beta]) for out in (ours, theirs)),
+                        strict=True):
+            assert half_close(a, b, dtype)
+
+
+@HALF
+@SIZES
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_a_layer_made_half_equals_torchs_and_interchanges(dtype, size, momentum):
+    torch.manual_seed(0)
+    ours, theirs = BatchNorm1d(4, momentum=momentum).to(dtype), nn.BatchNorm1d(4, momentum=momentum).to(dtype)
+    for step in range(4):
+        x = (size * torch.randn(9, 4) + step).to(dtype)
+        assert half_close(ours(x), theirs(x), dtype)
+        state = theirs.state_dict()
+        for name, value in ours.state_dict().items():  # inf where float16 holds no such variance
+            assert torch.equal(value, state[name]) or half_close(value, state[name], dtype), name
+    ours.load_state_dict(state)
+    nn.BatchNorm1d(4).load_state_dict(ours.float().state_dict())
+    for kind in (dtype, torch.float32):
+        assert half_close(ours.to(kind).eval()(x.to(kind)), theirs.to(kind).eval()(x.to(kind)), dtype)
+
+
+@pytest.mark.parametrize("norm", [batch_norm, layer_norm, lambda x, gamma, beta, eps: rms_norm(x, gamma, eps)])
+@HALF
+def test_zeros_stay_zeros_at_every_eps_that_is_accepted(norm, dtype):
+    x = torch.zeros(4, 4, dtype=dtype)
+    for eps in (1e-8, 2e-38, 1e38):
+        assert (norm(x, None, None, eps) == 0).all()
+    for eps in (1e-50, 1e39):
+        with pytest.raises(ValueError, match=re.escape(f"not {eps}.")):
+            norm(x, None, None, eps)
+
+
+def test_a_small_eps_counts_in_evaluation_too():
+    ours, theirs = (layer(1, eps=1e-8).half().eval() for layer in (BatchNorm1d, nn.BatchNorm1d))
+    for layer in (ours, theirs):
+        layer.running_var.zero_()
+    x = torch.tensor([[1e-4]]).half()
+    assert half_close(ours(x), theirs(x), torch.float16) and theirs(x).isfinite().all()
+
+
+def test_small_running_variances_are_kept_to_full_precision():
+    ours, theirs = (layer(2, momentum=None) for layer in (BatchNorm1d, nn.BatchNorm1d))
+    x = 1e-5 * torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    ours(x), theirs(x)
+    assert torch.allclose(ours.running_var, theirs.running_var, rtol=1e-5, atol=0)
+
+
 def test_running_statistics_hold_no_graph():
     layer = BatchNorm1d(3)
     layer(torch.rand(4, 3, requires_grad=True))
@@ -149,6 +225,8 @@ rows = torch.ones(4, 3)
     (lambda: batch_norm(torch.ones(2, 3, 4), None, None), r"\(n, d\), not \(2, 3, 4\)"),
     (lambda: batch_norm(rows, torch.ones(4), None), r"gamma must be .*\(3,\).*not an array of shape \(4,\)"),
     (lambda: layer_norm(rows, None, torch.ones(4)), r"beta must be a tensor of shape \(3,\)"),
+    (lambda: layer_norm(rows, [1.0, 1.0, 1.0], None), r"gamma must be a tensor .*not \[1.0, 1.0, 1.0\]"),
+    (lambda: layer_norm(rows, rows[0] * torch.nan, None), "one finite value a feature"),
     (lambda: layer_norm(rows, None, None, 0), "small positive number .*, not 0"),
     (lambda: layer_norm(rows.long(), None, None), "not torch.int64"),
     (lambda: layer_norm(rows.numpy(), None, None), "not ndarray"),
