@@ -9,10 +9,8 @@ import math
 import sys
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
+
+from book_utils._torch import F, nn, torch
 
 # One mask entry an element (None), or one a channel of inputs with so many axes.
 DROPOUTS = {F.dropout: None, F.alpha_dropout: None, F.dropout1d: (3,), F.dropout2d: (3, 4), F.dropout3d: (5,),
@@ -109,7 +107,7 @@ def _reseed(seed):
         torch.cuda.manual_seed_all(seed)
 
 
-class Passes(TorchFunctionMode):
+class Passes(torch.overrides.TorchFunctionMode):
     """Calls of a function of (n, ...) tensors in which our masks stand wherever it calls torch's dropout.
 
     As a function mode it sees every call of torch that the function's code makes; no module is changed. After a call

@@ -11,14 +11,11 @@ import weakref
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
-from torch import nn
-from torch.nn.modules import module as global_hooks
-from torch.nn.modules.dropout import _DropoutNd
-from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler
-
 from book_utils._checks import checked_count, checked_flag, shown
 from book_utils._mc_passes import Masks, Passes, Refused, Unlike, checked_rows
+from book_utils._torch import check_built, flags_kept, nn, torch
+
+data, global_hooks, _DropoutNd = torch.utils.data, nn.modules.module, nn.modules.dropout._DropoutNd
 
 ROWS = 256  # rows at a time, unless the caller says otherwise
 TORCH_ROWS = 64  # rows at a time where torch draws masks itself, whatever the caller says
@@ -131,16 +128,16 @@ def _inputs(batch):
 def _check_order(loader):
     """A ValueError unless a DataLoader is known to give all rows in their order."""
     batches = loader.batch_sampler
-    whole = batches is None or type(batches) is BatchSampler and not batches.drop_last
-    streamed = isinstance(loader.dataset, IterableDataset) and loader.num_workers <= 1
-    if not whole or not streamed and type((batches or loader).sampler) is not SequentialSampler:
+    whole = batches is None or type(batches) is data.BatchSampler and not batches.drop_last
+    streamed = isinstance(loader.dataset, data.IterableDataset) and loader.num_workers <= 1
+    if not whole or not streamed and type((batches or loader).sampler) is not data.SequentialSampler:
         raise ValueError("x is a DataLoader that may shuffle or leave out rows, so that predictions would not follow "
                          "them: make one with shuffle=False, drop_last=False and no sampler of its own.")
 
 
 def _batches(x):
     """The batches of x that are not empty, as dicts of tensors."""
-    if isinstance(x, DataLoader):
+    if isinstance(x, data.DataLoader):
         _check_order(x)
         # (inputs, targets, …): what follows the inputs is no input
         batches = (_inputs(batch[0] if isinstance(batch, (tuple, list)) else batch) for batch in x)
@@ -180,10 +177,7 @@ def _blocks(batches, size):
 
 
 def _check_signature(model, inputs):
-    """A ValueError if the model's forward does not take inputs of this number or these names, or is not ready."""
-    if any(map(torch.nn.parameter.is_lazy, [*model.parameters(), *model.buffers()])):
-        raise ValueError(f"{type(model).__name__} has layers that no row has passed yet, whose weights have no shape: "
-                         "call model(x) once, and train it.")
+    """A ValueError if the model's forward does not take inputs of this number or these names."""
     try:
         signature = inspect.signature(model.forward)
     except (TypeError, ValueError):  # written in another language
@@ -247,16 +241,11 @@ def _check_rows(model, call, inputs):
     if _len(inputs) == 1:
         return
     alone, among = [0, 1], [last := min(2, _len(inputs) - 1), 0, 1, last]
-    stochastic = [module for module in model.modules() if module.training]
-    try:
-        for module in stochastic:
-            module.training = False
+    with flags_kept(model):
+        model.eval()
         first, beside, again, third = (
             checked_rows(call({name: tensor[chosen] for name, tensor in inputs.items()}), len(chosen))
             for chosen in (alone, among, among, alone))
-    finally:
-        for module in stochastic:
-            module.training = True
     if _alike(first, third) and _alike(beside, again) and not _alike(first, beside[1:3]):  # and no noise of its own
         raise ValueError("A row's output depends on the rows beside it, even with all dropout off: look for a "
                          "BatchNorm without running statistics, and for rows that are not on axis 0 of x and of the "
@@ -379,7 +368,7 @@ def _bar(x, n_passes, progress):
         return contextlib.nullcontext()
     from tqdm.auto import tqdm
 
-    rows = x.dataset if isinstance(x, DataLoader) else next(iter(_inputs(x).values()))
+    rows = x.dataset if isinstance(x, data.DataLoader) else next(iter(_inputs(x).values()))
     return tqdm(total=len(rows) * n_passes if hasattr(rows, "__len__") else None, unit="row", unit_scale=True)
 
 
@@ -460,6 +449,8 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
     batch_size = (getattr(x, "batch_size", None) or ROWS) if batch_size is None else batch_size
     rows = checked_count("batch_size", batch_size, 1, 10**9)
     keep_samples, progress = checked_flag("keep_samples", keep_samples), checked_flag("progress", progress)
+    if isinstance(model, nn.Module):
+        check_built(model)
     gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     with (_predicting, dropout_active(model), torch.random.fork_rng(gpus), torch.inference_mode(False),
           torch.no_grad(), _buffers_kept(model), _mismatch_explained()):

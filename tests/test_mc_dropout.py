@@ -575,7 +575,7 @@ def test_buffers_that_forward_updates_come_back(fails):
 
 def test_lazy_layers_stay_lazy():
     model = nn.Sequential(nn.LazyLinear(4), nn.Dropout(0.5))
-    with pytest.raises(ValueError, match="has layers that no row has passed yet"):
+    with pytest.raises(ValueError, match="has no size yet: call the model once"):
         mc_predict(model, rows(4, 3))
     assert isinstance(model[0].weight, nn.UninitializedParameter)
 

@@ -12,7 +12,7 @@ def imported(module):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("module", ["normalization", "penalties", "training"])
+@pytest.mark.parametrize("module", ["mc_dropout", "normalization", "penalties", "training"])
 def test_what_to_install_is_said_in_one_sentence(module):
     assert imported(module).stderr.splitlines()[-1].startswith(
         "ModuleNotFoundError: This part of book_utils needs torch: pip install 'book_utils[torch]', or")
