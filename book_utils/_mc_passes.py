@@ -56,7 +56,7 @@ class Masks:
         if threshold == 2**bits:  # more than a lane can hold
             return np.zeros((len(passes), len(rows), units), bool)
         words = np.arange(-(-units * bits // 64), dtype=np.uint64) * GOLDEN
-        start = _mixed(self.key + np.uint64(layer) * np.ones(1, np.uint64) * GOLDEN)
+        start = _mixed(self.key + np.array([layer], np.uint64) * GOLDEN)
         keep, step = np.empty((len(passes), len(rows), units), bool), max(1, 2**16 // max(1, len(rows) * units))
         for i in range(0, len(passes), step):  # as much at a time as stays in the processor's cache
             t = np.array(passes[i:i + step], np.uint64)[:, None] << np.uint64(32)
@@ -153,8 +153,8 @@ class Passes(torch.overrides.TorchFunctionMode):
             if func is F.scaled_dot_product_attention:
                 _check_attention(*args, **kwargs)
             out = func(*args, **kwargs)
-        if isinstance(out, torch.Tensor):
-            count = len(self.rows) * (len(self.passes) if self.repeated else 1)
+        count = len(self.rows) * (len(self.passes) if self.repeated else 1)
+        if isinstance(out, torch.Tensor) and out.shape[:1] == (count,):
             self.widest[self.layer > 0] = max(self.widest[self.layer > 0], out.numel() // count)
         return out
 
@@ -182,11 +182,11 @@ class Passes(torch.overrides.TorchFunctionMode):
         return out
 
 
-def _check_attention(query, key, value, attn_mask=None, dropout_p=0.0, **options):
-    """A ValueError for attention without dropout in a module that holds a number to drop with."""
-    module = _calling_module()
-    held = {} if dropout_p or module is None else {name: value for name, value in vars(module).items()
-                                                   if "drop" in name and isinstance(value, float) and 0 < value < 1}
+def _check_attention(query, key, value, attn_mask=None, *others, **options):
+    """Refuse attention without dropout in a module that holds a number to drop with."""
+    module, off = _calling_module(), not (others[0] if others else options.get("dropout_p"))
+    held = {name: value for name, value in vars(module).items() if off and "drop" in name
+            and isinstance(value, float) and 0 < value < 1} if module else {}
     for name, value in held.items():
         raise Refused(f"forward of {type(module).__name__} calls scaled_dot_product_attention with dropout_p=0, "
                          f"though the module holds {name} = {value:g}: write nn.MultiheadAttention, or an nn.Dropout "

@@ -317,9 +317,9 @@ def _parts(passes, way, inputs, first, n_passes, rows, width):
             if passes.drawn:
                 raise Unlike
         # Rather all passes of some rows than some passes of all: what comes before the first mask is computed once.
-        least = TORCH_ROWS if passes.masks.shared else 1
-        size = min(n, rows, max(least, NUMBERS // (n_passes * width)))
-        count = max(1, min(n_passes, NUMBERS // (size * width)))
+        at_once = max(NUMBERS // width, min(n, rows))  # rows times passes
+        size = max(1, min(n, rows, at_once // n_passes))
+        count = min(n_passes, at_once // size)
     for start in range(0, n, size):
         part = _cut(inputs, start, start + size)
         numbers = range(first + start, first + start + _len(part))
