@@ -12,9 +12,19 @@ import pytest
 import torch
 
 from book_utils import explorables
-from book_utils.explorables import _element, lab, question, quiz
-from book_utils.explorables.figures import batch_mates, cover, jensen, mc_curves, norm_axes, qball, train_circles
-from book_utils.linear import ridge
+from book_utils.explorables import _element, _maths, lab, question, quiz
+from book_utils.explorables.figures import (
+    batch_mates,
+    collinear,
+    cover,
+    jensen,
+    mc_curves,
+    norm_axes,
+    qball,
+    shrinkage,
+    train_circles,
+)
+from book_utils.linear import lstsq, ridge
 
 FOLDER = Path(explorables.__file__).parent
 RANDOM = np.random.default_rng(7)
@@ -251,10 +261,15 @@ def in_batches(state, log_size, x2, drift):
     return x1, size, values, batch_mates.running_stats(batches[:-1], state["momentum"])[-1], drift, still
 
 
+def fitted(state, log_lam):
+    """The bumps of the cover on its grid, and the weights of ridge regression on its data."""
+    X, G = (cover.bumps(state[k], state["centers"], state["width"]) for k in ("x", "grid"))
+    return G, ridge(X, state["y"], 10**log_lam)
+
+
 def of_the_cover(state, log_lam, p):
     """What `cover.sentence` takes."""
-    X, G = (cover.bumps(state[k], state["centers"], state["width"]) for k in ("x", "grid"))
-    w = ridge(X, state["y"], 10**log_lam)
+    G, w = fitted(state, log_lam)
     return w, p, state["grid"], cover.dropout_std(G, w, p), state["gap"]
 
 
@@ -295,6 +310,69 @@ def test_the_page_says_the_sentence_of_its_numbers(show, name):
             }""", share)
         values = {name: float(one.input_value()) for name, one in zip(names, sliders, strict=True)}
         assert page.locator(".say").inner_text() == module.sentence(*TAKES[name](state, **values))
+
+
+def lines(x, *ys):
+    """The points of several lines over the same x."""
+    return [np.column_stack([x, y]) for y in ys]
+
+
+def cover_draws(state):
+    grid, p, (G, w) = state["grid"], 0.2, fitted(state, -3)
+    yield ".dropout.band", (0, 1), (-2, 2.4), [_maths.band(grid, G @ w, cover.dropout_std(G, w, p))]
+    yield ".l2.bold", (0, 1), (-2, 2.4), lines(grid, G @ w)
+    kept = np.array(state["uniforms"]) < 1 - p
+    yield ".dropout.thin", (0, 1), (-2, 2.4), lines(grid, *(kept * w / (1 - p) @ G.T))
+
+
+def mc_curves_draws(state):
+    grid, samples = state["grid"], mc_curves.curves(state["thetas"][2], state["grid"], 0.2, 40, False, state["seed"])
+    mean, std = samples.mean(axis=0), samples.std(axis=0, ddof=1)
+    yield ".dropout.band", (-1, 1), (-2, 2), [_maths.band(grid, mean, std)]
+    yield ".dropout.bold", (-1, 1), (-2, 2), lines(grid, mean)
+    yield ".dropout.thin", (-1, 1), (-2, 2), lines(grid, *samples[:12])
+
+
+def shrinkage_draws(state):
+    w = shrinkage.coefficients(state["s"], state["Vt"], state["Uy"], len(state["y"]), 10**-6.5)
+    yield ".l2.bold", (0, 1), (-1.6, 1.8), lines(state["grid"], state["level"] + state["features"] @ w)
+
+
+def jensen_draws(state):
+    from book_utils.dropout import jensen_gap
+
+    a, means = state["even"], np.linspace(-3, 3, 61)
+    exact = [jensen_gap(lambda z: jensen.activation("gelu", z), a, np.ones(8), 0.5, m - a.sum()) for m in means]
+    yield ".dropout.bold:visible", (-3, 3), (-0.2, 1), lines(means, exact)
+    yield "svg svg .truth:visible", (-3, 3), (-0.2, 1), lines(means, jensen.curvature("gelu", means) / 2 * (a @ a))
+
+
+def collinear_draws(state):
+    X = collinear.columns(10)
+    w = lstsq(X, state["y"])
+    yield ".none.thin", (-6, 8), (-7, 7), [_maths.contour(X.T @ X, w, level / 2) for level in state["levels"]]
+
+
+def qball_draws(state):
+    G, w_hat = state["G"], state["w_hat"]
+    w = qball.constrained_minimum(G, w_hat, 1, 1.3)
+    level = (w - w_hat) @ G @ (w - w_hat) / 2
+    yield "path.none", (-2.2, 3.8), (-2.7, 2.7), [_maths.contour(G, w_hat, share * level) for share in (0.25, 1, 1.7)]
+    yield ".l1.dot:not(circle):not(rect)", (-2.2, 3.8), (-2.7, 2.7), [qball.ball(1, 1.3)]
+
+
+@pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage"])
+def test_the_page_draws_what_python_computes(show, name):
+    """Paths, to a tenth of a pixel."""
+    page = show(made(name))
+    if name == "jensen":
+        page.get_by_role("button", name="GELU").click()
+    for selector, x, y, expected in globals()[f"{name}_draws"](made(name).state):
+        found = page.locator(selector).evaluate_all("""nodes => nodes.map(one => [one.getAttribute("d"),
+          ...["width", "height"].map(size => Number(one.ownerSVGElement.getAttribute(size)))])""")
+        for (d, *size), points in zip(found, expected, strict=True):
+            pixels = (points - np.array([x[0], y[1]])) / [x[1] - x[0], y[0] - y[1]] * size
+            assert np.allclose(np.array(re.findall(r"-?[\d.]+", d), float).reshape(-1, 2), pixels, atol=0.06), selector
 
 
 def test_an_input_of_the_neuron_is_dropped_by_mouse_and_by_keyboard(show):
@@ -469,7 +547,7 @@ def test_no_point_of_a_q_ball_beats_the_constrained_minimum():
 
 
 def test_the_lasso_and_ridge_touch_their_balls_where_the_q_ball_says():
-    from book_utils.linear import lasso, lstsq
+    from book_utils.linear import lasso
 
     for _ in range(20):
         X, y = RANDOM.standard_normal((10, 2)), RANDOM.standard_normal(10)

@@ -64,7 +64,7 @@ def test_a_figure_that_moves_takes_the_colors_of_its_page_and_else_those_of_the_
           node.className = name;
           return getComputedStyle(node).color;
         }""", name)
-        expected = "rgb(%d, %d, %d)" % tuple(int(color[i:i + 2], 16) for i in (1, 3, 5))
+        expected = f"rgb({', '.join(str(int(color[i:i + 2], 16)) for i in (1, 3, 5))})"
         assert name == "truth" or drawn == expected, name
     tab.close()
 
