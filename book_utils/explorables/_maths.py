@@ -1,6 +1,15 @@
 """Mathematics of several figures; the same in `maths.mjs`."""
 
+import math
+
 import numpy as np
+
+erf = math.erf
+
+
+def normal_cdf(z):
+    """Probability that a standard normal variable is below z."""
+    return 0.5 * math.erfc(-z / math.sqrt(2))
 
 
 def histogram(values, weights, low, high, bins):

@@ -1,16 +1,7 @@
 // A distribution goes through a curve: the average of the outputs beside the output of the average.
-import { histogram } from "../maths.mjs";
+import { histogram, normal_cdf } from "../maths.mjs";
 import { number, signed } from "../text.mjs";
 import { add, curve, element, frame, panel, set } from "../view.mjs";
-
-/** Probability that a standard normal variable is below z: 1/2 + density times z + z^3/3 + z^5/(3 5) + ... */
-export function normal_cdf(z) {
-  if (z < -8) return 0;
-  if (z > 8) return 1;
-  let term = z, sum = z;
-  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) sum += term *= (z * z) / k;
-  return 0.5 + (sum * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI);
-}
 
 /** phi(z) for one of the five names. */
 export function activation(name, z) {

@@ -15,11 +15,6 @@ LABELS = {"square": "z²", "relu": "ReLU", "gelu": "GELU", "sigmoid": "sigmoid",
 START = {"p": 0.5, "mean": 0.0}
 
 
-def normal_cdf(z):
-    """Probability that a standard normal variable is below z."""
-    return ndtr(z)
-
-
 def activation(name, z):
     """φ(z) for one of the five names, shape of z."""
     z = np.asarray(z, dtype=float)

@@ -1,5 +1,5 @@
 // A 2-16-1 network that trains in the page: with a penalty beside without, from one start, on the same batches.
-import { histogram } from "../maths.mjs";
+import { histogram, normal_cdf } from "../maths.mjs";
 import { counted, number } from "../text.mjs";
 import { add, element, frame, panel, path, set } from "../view.mjs";
 
@@ -8,31 +8,13 @@ const B1 = 2 * HIDDEN, W2 = 3 * HIDDEN, B2 = 4 * HIDDEN;
 const isBias = (k) => (k >= B1 && k < W2) || k === B2;
 const LR = 3e-2, BATCH = 32;
 
-/** The integral of exp(-t^2) from 0 to x, times 2/sqrt(pi): Cody (1969), Mathematics of Computation 23. */
-export function erf(x, gauss = Math.exp(-x * x)) {
-  const a = Math.abs(x);
-  if (a > 6) return Math.sign(x);
-  if (a <= 0.46875) {
-    const z = x * x;
-    return x * ((((0.185777706184603153 * z + 3.16112374387056560) * z + 113.864154151050156) * z + 377.485237685302021) * z + 3209.37758913846947) /
-      ((((z + 23.6012909523441209) * z + 244.024637934444173) * z + 1282.61652607737228) * z + 2844.23683343917062);
-  }
-  const p = ((((((((2.15311535474403846e-8 * a + 0.564188496988670089) * a + 8.88314979438837594) * a + 66.1191906371416295) * a +
-    298.635138197400131) * a + 881.952221241769090) * a + 1712.04761263407058) * a + 2051.07837782607147) * a + 1230.33935479799725);
-  const q = ((((((((a + 15.7449261107098347) * a + 117.693950891312499) * a + 537.181101862009858) * a + 1621.38957456669019) * a +
-    3290.79923573345963) * a + 4362.61909014324716) * a + 3439.36767414372164) * a + 1230.33935480374942);
-  return Math.sign(x) * (1 - (p / q) * gauss);
-}
-
-const cdf = (z, gauss) => 0.5 * (1 + erf(z * Math.SQRT1_2, gauss)); // GELU(z) = z cdf(z)
-
 /** The network's output w2 · GELU(W1 x + b1) + b2 for each point of X. */
 export function logits(theta, X) {
   return X.map(([p, q]) => {
     let sum = theta[B2];
     for (let j = 0; j < HIDDEN; j++) {
       const z = theta[2 * j] * p + theta[2 * j + 1] * q + theta[B1 + j];
-      sum += theta[W2 + j] * z * cdf(z, Math.exp(-0.5 * z * z));
+      sum += theta[W2 + j] * z * normal_cdf(z);
     }
     return sum;
   });
@@ -54,7 +36,7 @@ export function gradient(theta, X, y, lam2, lam1) {
     let out = theta[B2];
     for (let j = 0; j < HIDDEN; j++) {
       const z = theta[2 * j] * p + theta[2 * j + 1] * q + theta[B1 + j];
-      const gauss = Math.exp(-0.5 * z * z), c = cdf(z, gauss);
+      const gauss = Math.exp(-0.5 * z * z), c = normal_cdf(z, gauss);
       active[j] = z * c;
       slope[j] = c + (z * gauss) / Math.sqrt(2 * Math.PI); // d GELU / dz
       out += theta[W2 + j] * active[j];

@@ -4,8 +4,6 @@ theta (65,) holds W1 by hidden unit (16 x 2), b1 (16), w2 (16), b2. Torch is imp
 the other figures do without it.
 """
 
-import math
-
 import numpy as np
 
 from book_utils.data import circles
@@ -19,11 +17,6 @@ REACH, GRID = 1.5, 45  # of the picture
 SEEDS = (1, 2, 3, 4, 5, 6)
 BATCH, LR = 32, 3e-2
 START = {"lam2": 1e-3, "lam1": 0.0}
-
-
-def erf(x):
-    """The error function."""
-    return math.erf(x)
 
 
 def _network(theta):
