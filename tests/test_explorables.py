@@ -441,6 +441,7 @@ def test_norm_axes_says_how_many_outputs_move(show):
     for name, others, mates in (("Batch", 15, "12 of them"), ("Group", 7, "none"), ("Instance", 3, "none"),
                                 ("RMS", 3, "none"), ("Layer, each position", 3, "none"), ("Layer", 15, "none")):
         page.get_by_role("button", name=name, exact=True).click()
+        assert page.locator("button[aria-pressed=true]").all_inner_texts() == [name]
         assert f"and {others} other outputs" in say.inner_text() and f"{mates} in other examples" in say.inner_text()
     assert say.inner_text() == first
 
@@ -606,6 +607,21 @@ def test_passes_with_either_mask_have_the_variance_that_all_masks_of_a_layer_hav
         assert np.allclose(out.mean(axis=0), [1, 1.6], atol=4 * 1.6 * np.sqrt(exact / T))
         assert np.allclose(out.var(axis=0) / np.array([1, 1.6]) ** 2, exact, atol=0.05)
         assert np.allclose(np.corrcoef(out.T)[0, 1], 0 if per_row else 1, atol=4 / np.sqrt(T))
+
+
+def test_the_buttons_of_mc_curves_change_the_masks(show):
+    page = show(made("mc_curves"))
+    say, first = page.locator(".say"), page.locator(".say").inner_text()
+    page.get_by_role("button", name="A mask for each point").click()
+    assert page.locator("button[aria-pressed=true]").all_inner_texts() == ["A mask for each point"]
+    assert abs(float(say.inner_text().split()[-1].rstrip(".").replace("−", "-"))) < 4 / np.sqrt(40)  # independent
+    page.get_by_role("button", name="T = 1").click()
+    assert "no curve" in say.inner_text()
+    page.get_by_role("button", name="Reset").click()
+    assert page.locator("button[aria-pressed=true]").all_inner_texts() == ["One mask a pass"]
+    assert say.inner_text() == first
+    page.get_by_role("button", name="New masks").click()
+    assert say.inner_text() != first
 
 
 def test_the_stored_networks_are_those_that_train_makes():
