@@ -360,7 +360,16 @@ def qball_draws(state):
     yield ".l1.dot:not(circle):not(rect)", (-2.2, 3.8), (-2.7, 2.7), [qball.ball(1, 1.3)]
 
 
-@pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage"])
+def train_circles_draws(state):
+    start, X, y, seed = (state["few"][0][key] for key in ("theta", "X", "y", "seed"))
+    thetas = [train_circles.train(start, X, y, lam2, 0, seed, 400) for lam2 in (0, 1e-3)]
+    edges = np.arange(-7.25, 7.5, 0.5)
+    counts = [np.histogram(theta[~train_circles.IS_BIAS].clip(-7.25, 7.25), edges)[0] for theta in thetas]
+    steps = np.repeat(edges, 2)[1:-1]
+    yield "[aria-label^=Histograms] .line", (-7.25, 7.25), (0, 48), lines(steps, *(np.repeat(c, 2) for c in counts))
+
+
+@pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage", "train_circles"])
 def test_the_page_draws_what_python_computes(show, name):
     """Paths, to a tenth of a pixel."""
     page = show(made(name))
