@@ -18,8 +18,9 @@ class ExplorableDirective(SphinxDirective):
         from book_utils import explorables
 
         # A change of any source of the explorables rebuilds the page.
-        for path in Path(explorables.__file__).parent.glob("*.*"):
-            self.env.note_dependency(str(path))
+        for kind in ("py", "mjs", "json"):
+            for path in Path(explorables.__file__).parent.rglob(f"*.{kind}"):
+                self.env.note_dependency(str(path))
 
         name = self.arguments[0]
         if name.startswith("_") or not callable(getattr(explorables, name, None)):

@@ -5,14 +5,28 @@ import importlib
 import json
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from book_utils import explorables
-from book_utils.explorables import _element, lab, question, quiz
+from book_utils.explorables import _element, _maths, lab, question, quiz
+from book_utils.explorables.figures import (
+    batch_mates,
+    collinear,
+    cover,
+    jensen,
+    mc_curves,
+    norm_axes,
+    qball,
+    shrinkage,
+    train_circles,
+)
+from book_utils.linear import lstsq, ridge
 
+FOLDER = Path(explorables.__file__).parent
 RANDOM = np.random.default_rng(7)
 FIGURES = sorted(set(explorables.__all__) - {"Explorable", "lab", "question", "quiz"})
 
@@ -43,8 +57,10 @@ def collinear_cases():
     for _ in range(20):
         X = RANDOM.standard_normal((4, 2))
         yield "columns", [RANDOM.uniform(1, 90)]
+        yield "gram", [X]
         yield "singular_values", [X]
-        yield "loss_contour", [X, RANDOM.standard_normal(2), RANDOM.uniform(0.1, 3)]
+        yield "sensitivity", [X]
+        yield "sentence", [RANDOM.uniform(2, 90), 2 * RANDOM.random(4)]
 
 
 def batch_mates_cases():
@@ -56,13 +72,18 @@ def batch_mates_cases():
         yield "normalized", [x, RANDOM.standard_normal(), RANDOM.random()]
         yield "running_stats", [z, RANDOM.random()]
         yield "in_each_batch", [z, x]
+        yield "sentence", [x, 2**int(RANDOM.integers(0, 6)), z.ravel(), RANDOM.random(2), RANDOM.uniform(0, 3), int(T)]
 
 
 def cover_cases():
     for _ in range(20):
         x, centers = RANDOM.random(20), np.linspace(0, 1, 24)
         yield "bumps", [x, centers, RANDOM.uniform(0.03, 0.2)]
-        yield "dropout_std", [RANDOM.random((20, 24)), RANDOM.standard_normal(24), RANDOM.uniform(0, 0.9)]
+        G, w, p = RANDOM.random((20, 24)), RANDOM.standard_normal(24), RANDOM.uniform(0, 0.9)
+        yield "dropout_std", [G, w, p]
+        yield "predictions", [G, w]
+        yield "dropped", [w, RANDOM.random(24), p]
+        yield "sentence", [w, RANDOM.choice([0, p]), x, RANDOM.random(20), [0.4, 0.6]]
 
 
 def norm_axes_cases():
@@ -72,6 +93,12 @@ def norm_axes_cases():
             yield "set_ids", [kind, N, C * G, P, G]
         ids = RANDOM.permutation([*range(3), *RANDOM.integers(0, 3, 20)])
         yield "normalize", [5 * RANDOM.standard_normal(23) + 1, ids, int(RANDOM.integers(0, 2)), 1e-5]
+        for kind in ("batch", "layer", "token", "group", "instance", "rms"):
+            shape = RANDOM.integers(2, 5, 3) * [1, 2, 1]
+            x, i = RANDOM.standard_normal(shape.prod()), int(RANDOM.integers(shape.prod()))
+            for value in (x[i], RANDOM.uniform(-4, 4)):
+                yield "changes", [kind, x, i, value, shape, 2, 1e-5]
+                yield "sentence", [kind, x, i, value, shape, 2, 1e-5]
 
 
 def qball_cases():
@@ -79,8 +106,11 @@ def qball_cases():
         A, w_hat = RANDOM.standard_normal((4, 2)), 2 * RANDOM.standard_normal(2)
         q, t = RANDOM.choice([0.5, 1, 2, 4, RANDOM.uniform(0.5, 4)]), RANDOM.uniform(0.1, 3)
         yield "ball", [q, t]
-        yield "contour", [A.T @ A / 4, w_hat, RANDOM.uniform(0.1, 3)]
         yield "constrained_minimum", [A.T @ A / 4, w_hat, q, t]
+        # With w = ŵ, at a corner, close to one or far from all: what is said of it.
+        w = qball.constrained_minimum(A.T @ A / 4, w_hat, q, t)
+        yield "sentence", [A.T @ A / 4, w_hat, q, t, w]
+        yield "sentence", [A.T @ A / 4, w_hat, 0.5, t, [t, RANDOM.uniform(-0.006, 0.006)]]
 
 
 def neuron_cases():
@@ -89,14 +119,14 @@ def neuron_cases():
         x, w, b = RANDOM.standard_normal(d), RANDOM.standard_normal(d), RANDOM.standard_normal()
         yield "preactivation", [RANDOM.integers(0, 2, d), x, w, b, p, inverted]
         yield "preactivations", [x, w, b, p, inverted]
+        yield "probability", [RANDOM.integers(0, 2, d), p]
         yield "probabilities", [d, p]
+        for size in (1, 5):  # all on the chart, and some of it off
+            yield "sentence", [RANDOM.integers(0, 2, d), size * x, w, b, RANDOM.choice([0, p]), inverted]
         yield "moments", [x, w, b, p, inverted]
-        yield "histogram", [4 * RANDOM.standard_normal(50), RANDOM.random(50), -3, 5, 16]
 
 
 def train_circles_cases():
-    for x in [*np.linspace(-7, 7, 57), *RANDOM.standard_normal(20), 0.46875, 1e-9]:
-        yield "erf", [x]
     for seed in range(12):
         theta, n = RANDOM.standard_normal(65) * RANDOM.choice([0.3, 2]), int(RANDOM.integers(33, 90))
         X, y = RANDOM.uniform(-1.5, 1.5, (n, 2)), RANDOM.integers(0, 2, n)
@@ -107,12 +137,11 @@ def train_circles_cases():
         yield "shuffled", [n, 4_000_000 * seed]
         yield "train", [theta, X, y, *lams, seed, 50]
         yield "boundary", [theta, 1.5, int(RANDOM.integers(5, 20))]
-        yield "histogram", [theta, -1.25, 1.25, 5]
+        lams, right = RANDOM.choice([0, 1e-3, 0.1], 2), RANDOM.random(2)
+        yield "sentence", [int(RANDOM.integers(0, 3)), n, *lams, RANDOM.random(2), right, int(RANDOM.integers(0, 3))]
 
 
 def jensen_cases():
-    for z in [*np.linspace(-9, 9, 73), *RANDOM.standard_normal(20), 1e-9]:
-        yield "normal_cdf", [z]
     for _ in range(12):
         p, mean, a = RANDOM.uniform(0, 0.8), RANDOM.uniform(-3, 3), RANDOM.standard_normal(int(RANDOM.integers(1, 9)))
         yield "deviations", [a, p]
@@ -121,7 +150,8 @@ def jensen_cases():
             yield "activation", [name, 5 * RANDOM.standard_normal()]
             yield "curvature", [name, 3 * RANDOM.standard_normal()]
             yield "average", [name, atoms, mean]
-        yield "histogram", [*atoms.T, -2, RANDOM.uniform(0, 2), int(RANDOM.integers(1, 40))]
+            yield "sentence", [name, a, RANDOM.choice([0, p]), mean]
+            yield "sentence", [name, np.abs(a), p, RANDOM.choice([-9, 9]) + 0.1]
 
 
 def linear_cases():
@@ -142,6 +172,8 @@ def shrinkage_cases():
         yield "filter_factors", [s, int(n), lam]
         yield "coefficients", [s, Vt, U.T @ y, int(n), lam]
         yield "loo_mse", [U, s, U.T @ y, y, lam]
+        y = RANDOM.choice([1, 30]) * y  # some weights are off the chart
+        yield "sentence", [lam, 0.1, U, s, Vt, U.T @ y, y]
 
 
 def mc_curves_cases():
@@ -150,38 +182,205 @@ def mc_curves_cases():
         p, T = RANDOM.choice([0.05, 0.2, 0.5]), int(RANDOM.integers(1, 20))
         yield "uniforms", [seed * 400_000_000, int(RANDOM.integers(0, 200))]
         yield "curves", [theta, x, p, T, bool(seed % 2), seed]
-        yield "summary", [RANDOM.standard_normal((T, 7))]
+        samples, points = RANDOM.standard_normal((T, 7)), np.linspace(-1, 1, 7)
+        yield "summary", [samples]
+        yield "sentence", [p, bool(seed % 2), samples[:RANDOM.choice([1, T])], points, points**2, [-0.4, 0.4], [1, 2]]
         yield "correlation", [RANDOM.standard_normal(T), RANDOM.standard_normal(T)]
     yield "correlation", [[1, 1], [0, 1]]
+
+
+def text_cases():
+    numbers = [0, -0.0, -0.004, 0.004, -0.005, 0.125, 2.5, -2.5, 1e-3, 9.996, 3e-7, -3.9e-11, 0.0039, 150]
+    for value in [*numbers, *RANDOM.standard_normal(20), *10 ** RANDOM.uniform(-9, 3, 20)]:
+        for digits in (0, 1, 2, 3):
+            yield "number", [value, digits]
+            yield "signed", [value, digits]
+            yield "significant", [value, digits + 1]
+    for count in (0, 1, 2):
+        yield "counted", [count, "step"]
+
+
+def maths_cases():
+    for x in [*np.linspace(-9, 9, 73), *RANDOM.standard_normal(20), 0.46875, 1e-9]:
+        yield "erf", [x]
+        yield "normal_cdf", [x]
+    for _ in range(20):
+        A, x = RANDOM.standard_normal((4, 2)), RANDOM.uniform(-1, 1, 30)
+        values, weights, low = 4 * RANDOM.standard_normal(50), RANDOM.random(50), RANDOM.uniform(-6, 0)
+        yield "histogram", [np.append(values, 5), np.append(weights, 1), low, 5, int(RANDOM.integers(1, 40))]
+        yield "contour", [A.T @ A, RANDOM.standard_normal(2), RANDOM.uniform(0.1, 3)]
+        yield "band", [x, weights[:30], RANDOM.random(30)]
+        yield "gap_averages", [np.append(x, [-0.3, 0.3]), values[:32], [-0.3, 0.3]]
 
 
 @pytest.fixture(scope="module")
 def module_page(browser):
     """A page that can import the modules of `book_utils/explorables`, served from the folder itself."""
     page = browser.new_page()
-    page.route("http://explorables.test/*", lambda route: route.fulfill(
-        body=(_element.FOLDER / route.request.url.rsplit("/", 1)[1]).read_text(encoding="utf-8"),
+    page.route("http://explorables.test/**", lambda route: route.fulfill(
+        body=(FOLDER / route.request.url.removeprefix("http://explorables.test/")).read_text(encoding="utf-8"),
         content_type="text/javascript", headers={"Access-Control-Allow-Origin": "*"}))
     yield page
 
 
 # The arguments that each module's functions are compared on stand in a function NAME_cases above.
-@pytest.mark.parametrize("name", ["linear", *FIGURES])
+SHARED = {"linear": "book_utils.linear", "maths": "book_utils.explorables._maths",
+          "text": "book_utils.explorables._text"}
+
+
+@pytest.mark.parametrize("name", [*SHARED, *FIGURES])
 def test_javascript_equals_python(module_page, name):
-    python = importlib.import_module("book_utils.linear" if name == "linear" else f"book_utils.explorables._{name}")
-    calls = list(globals()[f"{name}_cases"]())
+    python = importlib.import_module(SHARED.get(name, f"book_utils.explorables.figures.{name}"))
+    calls, path = list(globals()[f"{name}_cases"]()), _element.MODULES[name].relative_to(FOLDER).as_posix()
     results = module_page.evaluate(
-        """async ([name, calls]) => {
-          const module = await import(`http://explorables.test/${name}.mjs`);
+        """async ([path, calls]) => {
+          const module = await import(`http://explorables.test/${path}`);
           return calls.map(([f, args]) => module[f](...args));
-        }""", [name, json.loads(json.dumps(calls, default=np.ndarray.tolist))])
+        }""", [path, json.loads(json.dumps(calls, default=np.ndarray.tolist))])
     for (function, arguments), computed in zip(calls, results, strict=True):
-        expected = np.asarray(getattr(python, function)(*arguments))
+        expected = getattr(python, function)(*arguments)
+        if isinstance(expected, str):
+            assert computed == expected
+            continue
+        expected = np.asarray(expected)
         computed = np.asarray(computed).reshape(expected.shape)
         scale = max(1, np.abs(expected).max(initial=0))
         assert np.abs(computed - expected).max(initial=0) <= 1e-9 * scale, function
-    source = (_element.FOLDER / f"{name}.mjs").read_text(encoding="utf-8")
+    source = _element.MODULES[name].read_text(encoding="utf-8")
     assert {f for f, _ in calls} == set(re.findall(r"^export function (\w+)", source, flags=re.M)) - {"render"}
+
+
+def in_batches(state, log_size, x2, drift):
+    """What `batch_mates.sentence` takes, computed again."""
+    z, x1, size, still = np.array(state["z"]), state["x1"], 2 ** int(log_size), state["still"]
+    batches = batch_mates.stream(z, size, drift, still)
+    last = np.array([x1, x2, *batches[-1, 2:]])[:size]
+    values = [batch_mates.normalized(x1, np.mean(b), np.var(b)) for b in ([x1, *row[1:]] for row in batches[:-1])]
+    values.append(batch_mates.normalized(x1, last.mean(), last.var()))
+    return x1, size, values, batch_mates.running_stats(batches[:-1], state["momentum"])[-1], drift, still
+
+
+def fitted(state, log_lam):
+    """The bumps of the cover on its grid, and the weights of ridge regression on its data."""
+    X, G = (cover.bumps(state[k], state["centers"], state["width"]) for k in ("x", "grid"))
+    return G, ridge(X, state["y"], 10**log_lam)
+
+
+def of_the_cover(state, log_lam, p):
+    """What `cover.sentence` takes."""
+    G, w = fitted(state, log_lam)
+    return w, p, state["grid"], cover.dropout_std(G, w, p), state["gap"]
+
+
+def of_the_curves(state, rate, T):
+    """What `mc_curves.sentence` takes."""
+    p, grid = state["rates"][int(rate)], state["grid"]
+    samples = mc_curves.curves(state["thetas"][int(rate)], grid, p, int(T), False, state["seed"])
+    return p, False, samples, grid, state["truth"], state["gap"], state["pair"]
+
+
+# For each figure whose sentence follows from its state and its sliders alone: what `sentence` takes.
+TAKES = {
+    "batch_mates": in_batches,
+    "collinear": lambda state, theta, y1: (theta, [y1, *state["y"][1:]]),
+    "cover": of_the_cover,
+    "jensen": lambda state, mean, p: (state["name"], state["even"], p, mean),
+    "mc_curves": of_the_curves,
+    "neuron": lambda state, p: (state["start"]["mask"], state["x"], state["w"], state["b"], p, True),
+    "norm_axes": lambda state, cell, x: (state["kind"], state["x"], int(cell) - 1, x, state["shape"], state["G"], 1e-5),
+    "qball": lambda state, q, t: (state["G"], state["w_hat"], q, t,
+                                  qball.constrained_minimum(state["G"], state["w_hat"], q, t)),
+    "shrinkage": lambda state, log_lam: (10**log_lam, 10 ** state["best"], *(state[k] for k in "U s Vt Uy y".split())),
+}
+
+
+@pytest.mark.parametrize("name", TAKES)
+def test_the_page_says_the_sentence_of_its_numbers(show, name):
+    """As it starts, and with its sliders at either end and in between."""
+    page, state = show(made(name)), made(name).state
+    module = importlib.import_module(f"book_utils.explorables.figures.{name}")
+    sliders = page.locator("input[type=range]").all()
+    names = [one.get_attribute("name") for one in sliders]
+    for share in (None, 0, 1, 0.3, 0.8):
+        for one in sliders if share is not None else ():
+            one.evaluate("""(one, share) => {
+              one.value = +one.min + share * (one.max - one.min);
+              one.dispatchEvent(new Event("input"));
+            }""", share)
+        values = {name: float(one.input_value()) for name, one in zip(names, sliders, strict=True)}
+        assert page.locator(".say").inner_text() == module.sentence(*TAKES[name](state, **values))
+
+
+def lines(x, *ys):
+    """The points of several lines over the same x."""
+    return [np.column_stack([x, y]) for y in ys]
+
+
+def cover_draws(state):
+    grid, p, (G, w) = state["grid"], 0.2, fitted(state, -3)
+    yield ".dropout.band", (0, 1), (-2, 2.4), [_maths.band(grid, G @ w, cover.dropout_std(G, w, p))]
+    yield ".l2.bold", (0, 1), (-2, 2.4), lines(grid, G @ w)
+    kept = np.array(state["uniforms"]) < 1 - p
+    yield ".dropout.thin", (0, 1), (-2, 2.4), lines(grid, *(kept * w / (1 - p) @ G.T))
+
+
+def mc_curves_draws(state):
+    grid, samples = state["grid"], mc_curves.curves(state["thetas"][2], state["grid"], 0.2, 40, False, state["seed"])
+    mean, std = samples.mean(axis=0), samples.std(axis=0, ddof=1)
+    yield ".dropout.band", (-1, 1), (-2, 2), [_maths.band(grid, mean, std)]
+    yield ".dropout.bold", (-1, 1), (-2, 2), lines(grid, mean)
+    yield ".dropout.thin", (-1, 1), (-2, 2), lines(grid, *samples[:12])
+
+
+def shrinkage_draws(state):
+    w = shrinkage.coefficients(state["s"], state["Vt"], state["Uy"], len(state["y"]), 10**-6.5)
+    yield ".l2.bold", (0, 1), (-1.6, 1.8), lines(state["grid"], state["level"] + state["features"] @ w)
+
+
+def jensen_draws(state):
+    from book_utils.dropout import jensen_gap
+
+    a, means = state["even"], np.linspace(-3, 3, 61)
+    exact = [jensen_gap(lambda z: jensen.activation("gelu", z), a, np.ones(8), 0.5, m - a.sum()) for m in means]
+    yield ".dropout.bold:visible", (-3, 3), (-0.2, 1), lines(means, exact)
+    yield "svg svg .truth:visible", (-3, 3), (-0.2, 1), lines(means, jensen.curvature("gelu", means) / 2 * (a @ a))
+
+
+def collinear_draws(state):
+    X = collinear.columns(10)
+    w = lstsq(X, state["y"])
+    yield ".none.thin", (-6, 8), (-7, 7), [_maths.contour(X.T @ X, w, level / 2) for level in state["levels"]]
+
+
+def qball_draws(state):
+    G, w_hat = state["G"], state["w_hat"]
+    w = qball.constrained_minimum(G, w_hat, 1, 1.3)
+    level = (w - w_hat) @ G @ (w - w_hat) / 2
+    yield "path.none", (-2.2, 3.8), (-2.7, 2.7), [_maths.contour(G, w_hat, share * level) for share in (0.25, 1, 1.7)]
+    yield ".l1.dot:not(circle):not(rect)", (-2.2, 3.8), (-2.7, 2.7), [qball.ball(1, 1.3)]
+
+
+def train_circles_draws(state):
+    start, X, y, seed = (state["few"][0][key] for key in ("theta", "X", "y", "seed"))
+    thetas = [train_circles.train(start, X, y, lam2, 0, seed, 400) for lam2 in (0, 1e-3)]
+    edges = np.arange(-7.25, 7.5, 0.5)
+    counts = [np.histogram(theta[~train_circles.IS_BIAS].clip(-7.25, 7.25), edges)[0] for theta in thetas]
+    steps = np.repeat(edges, 2)[1:-1]
+    yield "[aria-label^=Histograms] .line", (-7.25, 7.25), (0, 48), lines(steps, *(np.repeat(c, 2) for c in counts))
+
+
+@pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage", "train_circles"])
+def test_the_page_draws_what_python_computes(show, name):
+    """Paths, to a tenth of a pixel."""
+    page = show(made(name))
+    if name == "jensen":
+        page.get_by_role("button", name="GELU").click()
+    for selector, x, y, expected in globals()[f"{name}_draws"](made(name).state):
+        found = page.locator(selector).evaluate_all("""nodes => nodes.map(one => [one.getAttribute("d"),
+          ...["width", "height"].map(size => Number(one.ownerSVGElement.getAttribute(size)))])""")
+        for (d, *size), points in zip(found, expected, strict=True):
+            pixels = (points - np.array([x[0], y[1]])) / [x[1] - x[0], y[0] - y[1]] * size
+            assert np.allclose(np.array(re.findall(r"-?[\d.]+", d), float).reshape(-1, 2), pixels, atol=0.06), selector
 
 
 def test_an_input_of_the_neuron_is_dropped_by_mouse_and_by_keyboard(show):
@@ -206,8 +405,8 @@ def test_an_input_of_the_neuron_is_dropped_by_mouse_and_by_keyboard(show):
 def test_erf_is_accurate_to_twelve_digits(module_page):
     x = np.concatenate([np.linspace(-8, 8, 4001), np.geomspace(1e-12, 1, 100)])
     computed = module_page.evaluate(
-        "async (x) => import('http://explorables.test/train_circles.mjs').then(({ erf }) => x.map((v) => erf(v)))",
-        x.tolist())
+        """async (x) => import("http://explorables.test/maths.mjs")
+          .then(({ erf }) => x.map((v) => erf(v)))""", x.tolist())
     assert np.abs(np.array(computed) - [math.erf(v) for v in x]).max() <= 1e-12
 
 
@@ -233,15 +432,13 @@ def test_a_batch_mate_moves_the_others_by_key_and_by_mouse(show):
 def test_norm_axes_normalizes_as_torch_does():
     from torch.nn import functional as F
 
-    from book_utils.explorables._norm_axes import normalize, set_ids
-
     N, C, P, G = 3, 6, 5, 2
     x = torch.tensor(RANDOM.standard_normal((N, C, P)))
     theirs = {"batch": F.batch_norm(x, None, None, training=True), "layer": F.layer_norm(x, (C, P)),
               "token": F.layer_norm(x.mT, (C,)).mT, "rms": F.rms_norm(x.mT, (C,), eps=1e-5).mT,
               "group": F.group_norm(x, G), "instance": F.instance_norm(x)}
     for kind, expected in theirs.items():
-        ours = normalize(x.ravel(), set_ids(kind, N, C, P, G), kind != "rms", 1e-5)
+        ours = norm_axes.normalize(x.ravel(), norm_axes.set_ids(kind, N, C, P, G), kind != "rms", 1e-5)
         assert np.allclose(ours, expected.ravel(), rtol=0, atol=1e-12), kind
 
 
@@ -253,6 +450,7 @@ def test_norm_axes_says_how_many_outputs_move(show):
     for name, others, mates in (("Batch", 15, "12 of them"), ("Group", 7, "none"), ("Instance", 3, "none"),
                                 ("RMS", 3, "none"), ("Layer, each position", 3, "none"), ("Layer", 15, "none")):
         page.get_by_role("button", name=name, exact=True).click()
+        assert page.locator("button[aria-pressed=true]").all_inner_texts() == [name]
         assert f"and {others} other outputs" in say.inner_text() and f"{mates} in other examples" in say.inner_text()
     assert say.inner_text() == first
 
@@ -273,13 +471,11 @@ def test_a_cell_is_chosen_by_mouse_and_by_keyboard(show):
 
 def test_the_page_trains_what_torch_trains(show):
     """The sentence that the untouched page shows, computed again by torch."""
-    from book_utils.explorables import _train_circles as python
-
     figure = made("train_circles")
     data, said = figure.state["few"][0], show(figure).locator(".say").inner_text()
     for lam2, where in ((1e-3, "{:.2f} with the penalty"), (0, ", {:.2f} without")):
-        theta = python.train(data["theta"], data["X"], data["y"], lam2, 0, data["seed"], data["steps"])
-        expected = python.loss(python.logits(theta, data["X_test"]), data["y_test"])
+        theta = train_circles.train(data["theta"], data["X"], data["y"], lam2, 0, data["seed"], data["steps"])
+        expected = train_circles.loss(train_circles.logits(theta, data["X_test"]), data["y_test"])
         assert where.format(expected) in said
 
 
@@ -347,12 +543,10 @@ def test_the_fragment_is_complete_and_stable(name):
 
 
 def test_no_point_of_a_q_ball_beats_the_constrained_minimum():
-    from book_utils.explorables._qball import constrained_minimum
-
     for _ in range(60):
         A, w_hat = RANDOM.standard_normal((4, 2)), 2 * RANDOM.standard_normal(2)
         G, q, t = A.T @ A / 4, RANDOM.uniform(0.5, 4), RANDOM.uniform(0.1, 3)
-        w = constrained_minimum(G, w_hat, q, t)
+        w = qball.constrained_minimum(G, w_hat, q, t)
         assert (abs(w) ** q).sum() <= t**q * (1 + 1e-9)
         rivals = RANDOM.uniform(-1, 1, (20_000, 2))
         size = (abs(rivals) ** q).sum(axis=1, keepdims=True) ** (1 / q)
@@ -362,14 +556,13 @@ def test_no_point_of_a_q_ball_beats_the_constrained_minimum():
 
 
 def test_the_lasso_and_ridge_touch_their_balls_where_the_q_ball_says():
-    from book_utils.explorables._qball import constrained_minimum
-    from book_utils.linear import lasso, lstsq, ridge
+    from book_utils.linear import lasso
 
     for _ in range(20):
         X, y = RANDOM.standard_normal((10, 2)), RANDOM.standard_normal(10)
         G, w_hat = X.T @ X / 10, lstsq(X, y)
         for q, w in ((1, lasso(X, y, 0.05)), (2, ridge(X, y, 0.3))):
-            found = constrained_minimum(G, w_hat, q, (abs(w) ** q).sum() ** (1 / q))
+            found = qball.constrained_minimum(G, w_hat, q, (abs(w) ** q).sum() ** (1 / q))
             assert np.allclose(found, w, atol=1e-7)
             assert q == 2 or np.array_equal(found == 0, w == 0)
 
@@ -377,21 +570,19 @@ def test_the_lasso_and_ridge_touch_their_balls_where_the_q_ball_says():
 def test_the_gap_that_jensen_says_is_the_gap_over_all_masks(show):
     """Every curve, both sets of inputs: the live sentence against `book_utils.dropout`, moved by the keyboard alone."""
     from book_utils.dropout import jensen_gap
-    from book_utils.explorables import _jensen as python
 
-    labels = {"square": "z²", "relu": "ReLU", "gelu": "GELU", "sigmoid": "sigmoid", "tanh": "tanh"}
     page = show(made("jensen"))
     say, first = page.locator(".say"), page.locator(".say").inner_text()
     state = {"mean": 0.0, "p": 0.5}
-    for a in (python.EVEN, python.DOMINANT):
-        for name, label in labels.items():
+    for a in (jensen.EVEN, jensen.DOMINANT):
+        for name, label in jensen.LABELS.items():
             page.get_by_role("button", name=label, exact=True).focus()
             page.keyboard.press("Enter")
             assert page.get_by_role("button", name=label, exact=True).get_attribute("aria-pressed") == "true"
             for control, key, step in (("mean", "ArrowRight", 0.05), ("p", "ArrowLeft", -0.05)):
                 page.locator(f"input[name={control}]").press(key)
                 state[control] += step
-            gap = jensen_gap(lambda z, name=name: python.activation(name, z), a, np.ones(8), state["p"],
+            gap = jensen_gap(lambda z, name=name: jensen.activation(name, z), a, np.ones(8), state["p"],
                              state["mean"] - a.sum())
             if abs(gap) > 0.006:
                 assert f"Gap {gap:+.2f}".replace("-", "−") in say.inner_text()
@@ -406,9 +597,7 @@ def test_the_gap_that_jensen_says_is_the_gap_over_all_masks(show):
 
 
 def test_uniforms_are_uniform_and_change_with_the_seed():
-    from book_utils.explorables._mc_curves import uniforms
-
-    u = np.stack([uniforms(seed, 20_000) for seed in range(20)])
+    u = np.stack([mc_curves.uniforms(seed, 20_000) for seed in range(20)])
     counts = np.histogram(u, bins=50, range=(0, 1))[0]
     expected = u.size / 50
     assert abs(counts - expected).max() < 4 * np.sqrt(expected)
@@ -418,31 +607,37 @@ def test_uniforms_are_uniform_and_change_with_the_seed():
 
 def test_passes_with_either_mask_have_the_variance_that_all_masks_of_a_layer_have():
     """With the second layer's masks undone by w3 = 0 but for one unit, mean and variance are known exactly."""
-    from book_utils.explorables._mc_curves import HIDDEN, curves
-
-    p, T = 0.3, 20_000
+    p, T, h = 0.3, 20_000, mc_curves.HIDDEN
     theta = np.zeros(481)
-    theta[:HIDDEN], theta[2 * HIDDEN:3 * HIDDEN], theta[460] = 1, 1, 2.0  # h_j = x; unit 0 sees h_0; output 2 x m m'
+    theta[:h], theta[2 * h:3 * h], theta[460] = 1, 1, 2.0  # h_j = x; unit 0 sees h_0; output 2 x m m'
     for per_row in (False, True):
-        out = curves(theta, [0.5, 0.8], p, T, per_row, 3)
+        out = mc_curves.curves(theta, [0.5, 0.8], p, T, per_row, 3)
         exact = 1 / (1 - p) ** 2 - 1  # variance of m m' / (1 - p)^2
         assert np.allclose(out.mean(axis=0), [1, 1.6], atol=4 * 1.6 * np.sqrt(exact / T))
         assert np.allclose(out.var(axis=0) / np.array([1, 1.6]) ** 2, exact, atol=0.05)
         assert np.allclose(np.corrcoef(out.T)[0, 1], 0 if per_row else 1, atol=4 / np.sqrt(T))
 
 
+def test_the_buttons_of_mc_curves_change_the_masks(show):
+    page = show(made("mc_curves"))
+    say, first = page.locator(".say"), page.locator(".say").inner_text()
+    page.get_by_role("button", name="A mask for each point").click()
+    assert page.locator("button[aria-pressed=true]").all_inner_texts() == ["A mask for each point"]
+    assert abs(float(say.inner_text().split()[-1].rstrip(".").replace("−", "-"))) < 4 / np.sqrt(40)  # independent
+    page.get_by_role("button", name="T = 1").click()
+    assert "no curve" in say.inner_text()
+    page.get_by_role("button", name="Reset").click()
+    assert page.locator("button[aria-pressed=true]").all_inner_texts() == ["One mask a pass"]
+    assert say.inner_text() == first
+    page.get_by_role("button", name="New masks").click()
+    assert say.inner_text() != first
+
+
 def test_the_stored_networks_are_those_that_train_makes():
     """The same curve on the data; single weights may move with the instruction set."""
-    from book_utils.explorables import _mc_curves as python
-
-    x, theta = python.data()[0], made("mc_curves").state["thetas"][1]
-    again, stored = (python.curves(t, x, 0.0, 1, False, 0)[0] for t in (python.train(0.1), theta))
+    x, theta = mc_curves.data()[0], made("mc_curves").state["thetas"][1]
+    again, stored = (mc_curves.curves(t, x, 0.0, 1, False, 0)[0] for t in (mc_curves.train(0.1), theta))
     assert np.allclose(again, stored, atol=0.05)
-
-
-def test_mc_curves_refuses_a_rate_without_a_network():
-    with pytest.raises(ValueError, match=r"one of .* not 0.15"):
-        explorables.mc_curves(p=0.15)
 
 
 def test_two_versions_get_two_names(monkeypatch):

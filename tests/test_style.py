@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from book_utils.explorables import collinear
 from book_utils.style import COLORS, use_book_style
 
 # Machado, Oliveira & Fernandes (2009), severity 1.0, for linear RGB.
@@ -43,6 +44,29 @@ def test_pages_and_figures_share_their_colors():
     light, _ = page_colors()
     assert {name: c for name, c in light.items() if name != "truth"} == {
         name: c.lower() for name, c in COLORS.items() if name != "truth"}
+
+
+def test_no_figure_that_moves_spells_a_color_itself():
+    for path in (ROOT / "book_utils" / "explorables").rglob("*.mjs"):
+        assert re.findall(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(|\bhsla?\(", path.read_text(encoding="utf-8")) == [], path.name
+
+
+@pytest.mark.parametrize("on_page", [{}, {name: f"#0102{i:02x}" for i, name in enumerate(COLORS)}])
+def test_a_figure_that_moves_takes_the_colors_of_its_page_and_else_those_of_the_figures(browser, on_page):
+    """Outside of the book (JupyterLab, Colab) no style sheet sets a color."""
+    tab = browser.new_page()
+    sheet = "".join(f"--pnd-{name}: {color};" for name, color in on_page.items())
+    tab.set_content(f"<style>:root {{ {sheet} }}</style>{collinear().html}")
+    for name, color in (COLORS | on_page).items():
+        drawn = tab.evaluate("""name => {
+          const host = [...document.body.children].find((one) => one.shadowRoot);
+          const node = host.shadowRoot.appendChild(document.createElement("i"));
+          node.className = name;
+          return getComputedStyle(node).color;
+        }""", name)
+        expected = f"rgb({', '.join(str(int(color[i:i + 2], 16)) for i in (1, 3, 5))})"
+        assert name == "truth" or drawn == expected, name
+    tab.close()
 
 
 @pytest.mark.parametrize("kind", BLINDNESS)

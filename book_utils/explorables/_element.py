@@ -15,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).parent
+from book_utils.style import COLORS
+
+MODULES = {path.stem: path for path in Path(__file__).parent.rglob("*.mjs")}
 
 # No `type=module` and no `document.currentScript`: Colab runs scripts detached, in a sandboxed frame.
 SCRIPT = """(() => {
@@ -26,14 +28,16 @@ customElements.define("%(tag)s", class extends HTMLElement {
     if (this.shadowRoot) return;
     this.dataset.lmSuppressShortcuts = ""; // JupyterLab takes the arrow keys otherwise
     const root = this.attachShadow({ mode: "open" });
-    root.append(element("style", {}, css));
+    root.append(element("style", {}, "%(colors)s" + css));
     render(root, JSON.parse(this.getAttribute("state")));
   }
 });
 })();"""
 
+# The page's colors, which know light and dark; outside of the book, the figures' own.
+CSS = " ".join(f".{name} {{ color: var(--pnd-{name}, {color}); }}" for name, color in COLORS.items() if name != "truth")
 
-IMPORT = re.compile(r'^import [^;]* from "\./(\w+)\.mjs";\n', flags=re.M)
+IMPORT = re.compile(r'^import [^;]* from "[./]+/(\w+)\.mjs";\n', flags=re.M)
 
 
 def classic_script(*names, seen=None):
@@ -43,7 +47,7 @@ def classic_script(*names, seen=None):
         if name in seen:
             continue
         seen.add(name)
-        source = (FOLDER / f"{name}.mjs").read_text(encoding="utf-8")
+        source = MODULES[name].read_text(encoding="utf-8")
         parts.append(classic_script(*IMPORT.findall(source), seen=seen))
         parts.append(re.sub(r"^export ", "", IMPORT.sub("", source), flags=re.M))
     return "\n".join(filter(None, parts))
@@ -68,7 +72,7 @@ class Explorable:
     Parameters
     ----------
     name : str
-        The module `<name>.mjs` beside this file; its `render(root, state)` draws the figure.
+        The module `<name>.mjs`, in this folder or in `figures`; its `render(root, state)` draws the figure.
     state : dict
         What the figure starts from: numbers, strings, lists and arrays, written as JSON.
     fallback : matplotlib.figure.Figure or str
@@ -88,9 +92,9 @@ class Explorable:
     def html(self):
         """The element with its fallback inside and its script behind: a self-contained fragment."""
         source = classic_script(self.name)
-        tag = f"pnd-{self.name}-{hashlib.sha256((SCRIPT + source).encode()).hexdigest()[:8]}"
+        tag = f"pnd-{self.name}-{hashlib.sha256((SCRIPT + CSS + source).encode()).hexdigest()[:8]}"
         state = html.escape(json.dumps(self.state, default=np.ndarray.tolist, ensure_ascii=False))
-        script = SCRIPT % {"tag": tag, "source": source}
+        script = SCRIPT % {"tag": tag, "colors": CSS, "source": source}
         return f'<{tag} state="{state}">{self.fallback}</{tag}>\n<script>{script}</script>'
 
     def _repr_mimebundle_(self, include=None, exclude=None):

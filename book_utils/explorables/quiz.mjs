@@ -6,9 +6,9 @@ export function render(root, { questions }) {
     fieldset { border: 0; margin: 0 0 1.6em; padding: 0; min-width: 0; }
     legend { padding: 0; font-weight: 600; margin-bottom: 0.5em; }
     .choice { display: grid; grid-template-columns: auto 1fr; gap: 0.6em; padding: 0.35em 0; cursor: pointer; }
-    input[type=radio] { width: 18px; height: 18px; margin: 0.15em 0 0; accent-color: var(--pnd-accent, #0072b2); }
+    input[type=radio] { width: 18px; height: 18px; margin: 0.15em 0 0; accent-color: var(--pnd-accent, auto); }
     .because { margin: 0.3em 0 0; padding-left: 0.9em; border-left: 3px solid transparent; min-height: 0; }
-    .because.right { border-color: var(--dropout); } .because.wrong { border-color: var(--none); }`));
+    .because.right { border-color: currentColor; } .because.wrong { border-left: 3px dashed currentColor; }`));
   questions.forEach(({ ask, choices }, k) => {
     const because = element("p", { class: "because", "aria-live": "polite" });
     const legend = element("legend");

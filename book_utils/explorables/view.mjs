@@ -1,12 +1,11 @@
-// What every explorable shares: elements, a panel with axes, and a frame with controls. No mathematics here.
+// What every explorable shares: elements, a panel with axes, and a frame with controls. No mathematics here, no colors:
+// the rules for .none, .l2 and so on come from Python, out of book_utils/style.py.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 export const css = `
 :host { display: block; margin: 1.4em 0; color: inherit; text-align: left;
-  font: 400 15px/1.45 var(--pnd-sans, system-ui, sans-serif);
-  --none: var(--pnd-none, #d55e00); --l2: var(--pnd-l2, #0072b2); --l1: var(--pnd-l1, #882e72);
-  --dropout: var(--pnd-dropout, #009e73); --norm: var(--pnd-norm, #7a5c00); --data: var(--pnd-data, #6b6b6b); }
+  font: 400 15px/1.45 var(--pnd-sans, system-ui, sans-serif); }
 * { box-sizing: border-box; }
 .views { display: flex; flex-wrap: wrap; gap: 0.4em 1.2em; }
 .views > svg, .views > .stack { flex: 1 1 270px; min-width: 0; width: 100%; height: auto; }
@@ -22,8 +21,6 @@ text { fill: currentColor; stroke: none; font-size: 13px; font-variant-numeric: 
 .line.bold { stroke-width: 3; }
 .line.truth { stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 5 4; }
 .dot { stroke: none; fill: currentColor; }
-.none { color: var(--none); } .l2 { color: var(--l2); } .l1 { color: var(--l1); }
-.dropout { color: var(--dropout); } .norm { color: var(--norm); } .data { color: var(--data); }
 .none.line, .l2.line, .l1.line, .dropout.line, .norm.line, .data.line { stroke: currentColor; }
 .thin { stroke-width: 1; opacity: 0.45; }
 .band { fill: currentColor; stroke: none; opacity: 0.18; }
@@ -31,11 +28,12 @@ text { fill: currentColor; stroke: none; font-size: 13px; font-variant-numeric: 
 .controls { display: flex; flex-wrap: wrap; gap: 0.35em 1.6em; align-items: center; margin-top: 0.5em; }
 label.slider { display: grid; grid-template-columns: auto 1fr 4.2em; gap: 0.6em; align-items: center; flex: 1 1 270px; }
 output { font-variant-numeric: tabular-nums; text-align: right; }
-input[type=range] { width: 100%; min-width: 6em; height: 24px; margin: 0; accent-color: var(--pnd-accent, #0072b2); cursor: pointer; }
+input[type=range] { width: 100%; min-width: 6em; height: 24px; margin: 0; accent-color: var(--pnd-accent, auto); cursor: pointer; }
 button { font: inherit; font-size: 14px; color: inherit; background: none; cursor: pointer; min-height: 28px;
   border: 1px solid currentColor; border-radius: 4px; padding: 0.1em 0.7em; }
+button[aria-pressed=true] { font-weight: 600; box-shadow: inset 0 0 0 1px currentColor; }
 button:hover { background: color-mix(in srgb, currentColor 10%, transparent); }
-:focus-visible { outline: 2px solid var(--pnd-accent, #0072b2); outline-offset: 2px; }
+:focus-visible { outline: 2px solid var(--pnd-accent, currentColor); outline-offset: 2px; }
 .say { margin: 0.6em 0 0; min-height: 3em; }
 `;
 
@@ -62,9 +60,6 @@ export function add(parent, tag, attributes = {}, text = "") {
   parent.append(node);
   return node;
 }
-
-/** A number with a true minus sign. */
-export const number = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
 
 /** A panel with axes. x and y are [low, high]; `plot` clips what is drawn in it; X and Y map data to its pixels. */
 export function panel({ label, x, y, xlabel, ylabel, xticks, yticks, width = 330, height = 300, left = 44 }) {
@@ -97,6 +92,15 @@ export function path({ X, Y }, points, close = false) {
   return close ? d + "Z" : d;
 }
 
+/** The `d` of the line through (x[0], y[0]), (x[1], y[1]), ... */
+export const curve = (view, x, y) => path(view, x.map((value, i) => [value, y[i]]));
+
+/** Shade the gap [low, high] of a panel. */
+export function shade({ plot, X, h }, [low, high]) {
+  add(plot, "rect", { x: X(low), y: 0, width: X(high) - X(low), height: h, fill: "currentColor", opacity: 0.06 });
+  add(plot, "text", { x: X((low + high) / 2), y: h - 10, "text-anchor": "middle", opacity: 0.85 }, "no data here");
+}
+
 function slider({ name, label, min, max, step, format }, onInput) {
   const input = element("input", { type: "range", name, min, max, step });
   const output = element("output");
@@ -110,9 +114,9 @@ function slider({ name, label, min, max, step, format }, onInput) {
 
 /**
  * The frame of an explorable: views side by side, sliders and buttons beneath, one live sentence.
- * `start` holds the sliders' first values by name; each of `settings` is { label, values } or { label, act }, where
- * act(button) changes what only the caller knows; `draw(values)` redraws all views and returns the sentence;
- * `reset` undoes what the acts did. Returns { update }, which draws again.
+ * `start` holds the sliders' first values by name; each of `settings` is { label, values } or { label, act, pressed },
+ * where act() changes what only the caller knows and pressed() says whether the button is down; `draw(values)` redraws
+ * all views and returns the sentence; `reset` undoes what the acts did. Returns { update }, which draws again.
  */
 export function frame(root, { views, sliders, start, settings = [], draw, reset }) {
   const say = element("p", { class: "say", "aria-live": "polite" });
@@ -123,6 +127,7 @@ export function frame(root, { views, sliders, start, settings = [], draw, reset 
       values[input.name] = input.valueAsNumber;
       show();
     }
+    for (const { node, pressed } of settings) if (pressed) node.setAttribute("aria-pressed", pressed());
     const sentence = draw(values);
     if (say.textContent !== sentence) say.textContent = sentence; // said once
   }
@@ -133,7 +138,7 @@ export function frame(root, { views, sliders, start, settings = [], draw, reset 
   const buttons = [...settings, { label: "Reset", values: start, act: reset }].map((setting) => {
     const button = setting.node = element("button", { type: "button" }, setting.label);
     button.addEventListener("click", () => {
-      setting.act?.(button);
+      setting.act?.();
       go(setting.values ?? {});
     });
     return button;

@@ -3,11 +3,14 @@
 import numpy as np
 
 from book_utils.explorables._element import Explorable
+from book_utils.explorables._maths import band, gap_averages
+from book_utils.explorables._text import number
 from book_utils.linear import ridge
 from book_utils.style import COLORS
 
 GAP = (0.42, 0.72)
 CENTERS, WIDTH = np.linspace(-0.05, 1.05, 24), 0.07
+START = {"log_lam": -3.0, "p": 0.2}
 
 
 def bumps(x, centers, width):
@@ -20,18 +23,32 @@ def dropout_std(X, w, p):
     return np.sqrt(p / (1 - p) * np.square(X) @ np.square(w))
 
 
-def cover(lam=1e-3, p=0.2):
-    """A curve through data with a gap: a penalty λ calms it, noise p spreads it, and the spread is not yet a doubt.
+def predictions(X, w):
+    """The prediction Xw (n,)."""
+    return np.asarray(X) @ w
 
-    Parameters
-    ----------
-    lam : float
-        Strength of the L2 penalty at the start.
-    p : float
-        Probability of dropping a feature at the start.
-    """
+
+def dropped(w, uniforms, p):
+    """The weights that are kept, those whose number in [0, 1) is below 1 - p, divided by 1 - p; the rest are 0."""
+    return np.asarray(w) * (np.asarray(uniforms) < 1 - p) / (1 - p)
+
+
+def sentence(w, p, x, std, gap):
+    """`std` holds that of the dropped prediction at each point of x."""
+    said = f"The weights have norm {number(np.linalg.norm(w), 1)}."
+    if p == 0:
+        return f"{said} The curve is one answer, and it does not say how far to trust it."
+    outside, inside = gap_averages(x, std, gap)
+    known = " It is narrower where nothing is known: a spread is not yet a doubt." if inside < outside else ""
+    return (f"{said} The band reaches ±{number(2 * outside)} on average where there are data and "
+            f"±{number(2 * inside)} in the gap.{known}")
+
+
+def cover():
+    """A curve through data with a gap: a penalty λ calms it, noise p spreads it, and the spread is not yet a doubt."""
     import matplotlib.pyplot as plt
 
+    p = START["p"]
     rng = np.random.default_rng(3)
     x = np.sort(np.concatenate([rng.uniform(0, GAP[0], 12), rng.uniform(GAP[1], 1, 8)]))
     y = np.sin(5.5 * x) + 0.35 * x + 0.22 * rng.standard_normal(20)
@@ -39,22 +56,22 @@ def cover(lam=1e-3, p=0.2):
     grid, uniforms = np.linspace(0, 1, 141), rng.random((30, 24)).round(4)
     truth = np.sin(5.5 * grid) + 0.35 * grid
     X, G = bumps(x, CENTERS, WIDTH), bumps(grid, CENTERS, WIDTH)
-    w = ridge(X, y, lam)
-    mean, std = G @ w, dropout_std(G, w, p)
+    w = ridge(X, y, 10 ** START["log_lam"])
+    mean = predictions(G, w)
 
     figure, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
     ax.axvspan(*GAP, color="0.94")
     ax.text(np.mean(GAP), -1.8, "no data here", ha="center")
-    ax.fill_between(grid, mean - 2 * std, mean + 2 * std, color=COLORS["dropout"], alpha=0.2, lw=0)
-    for mask in uniforms < 1 - p:
-        ax.plot(grid, G @ (w * mask / (1 - p)), color=COLORS["dropout"], lw=0.6, alpha=0.5)
+    ax.fill(*band(grid, mean, dropout_std(G, w, p)).T, color=COLORS["dropout"], alpha=0.2, lw=0)
+    for row in uniforms:
+        ax.plot(grid, predictions(G, dropped(w, row, p)), color=COLORS["dropout"], lw=0.6, alpha=0.5)
     ax.plot(grid, truth, "k--", lw=1.2)
     ax.plot(grid, mean, color=COLORS["l2"], lw=2.4)
     ax.plot(x, y, "o", color=COLORS["data"], ms=5)
     ax.set(xlim=(0, 1), ylim=(-2, 2.4), xlabel="x", ylabel="y")
     return Explorable(
         "cover",
-        {"start": {"log_lam": float(np.log10(lam)), "p": p}, "x": x, "y": y, "truth": truth.round(4),
+        {"start": START, "x": x, "y": y, "truth": truth.round(4),
          "grid": grid.round(4), "centers": CENTERS.round(6), "width": WIDTH, "uniforms": uniforms, "gap": GAP},
         fallback=figure,
         alt="Gray data points left and right of an empty gap. A blue curve runs through them; thirty green curves, "

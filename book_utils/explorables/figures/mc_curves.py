@@ -5,10 +5,13 @@ makes the networks that `mc_curves.json` stores; torch is imported there only.
 """
 
 import json
+from pathlib import Path
 
 import numpy as np
 
-from book_utils.explorables._element import FOLDER, Explorable
+from book_utils.explorables._element import Explorable
+from book_utils.explorables._maths import band, gap_averages
+from book_utils.explorables._text import number
 from book_utils.style import COLORS
 
 HIDDEN = 20
@@ -16,6 +19,8 @@ GAP = (0.1, 0.7)
 RATES = (0.05, 0.1, 0.2, 0.3, 0.5)
 PAIR = (22, 24)  # two neighbors in the grid, where there are data
 SEED = 1
+START = {"rate": 2, "T": 40}
+STORED = Path(__file__).with_suffix(".json")
 
 
 def uniforms(seed, n):
@@ -91,32 +96,36 @@ def train(p, *, steps=1500, seed=0):
 def store():
     """Train one network for each rate and write `mc_curves.json`."""
     thetas = [train(p).round(4).tolist() for p in RATES]
-    (FOLDER / "mc_curves.json").write_text(json.dumps(thetas) + "\n", encoding="utf-8")
+    STORED.write_text(json.dumps(thetas) + "\n", encoding="utf-8")
 
 
-def mc_curves(p=0.2, n_passes=40):
-    """Sixty points with a gap, a network trained on them with dropout, and the T curves that it answers with.
+def sentence(p, per_row, samples, x, truth, gap, pair):
+    """`samples` (T, n) are the answers at the points of x (n,); `pair` names two of these."""
+    samples = np.asarray(samples)
+    if len(samples) == 1:
+        what = "no curve, since each point met another network" if per_row else "a curve of one thinned network"
+        return f"One pass with p = {p:g}: {what}, and no spread."
+    mean, std = summary(samples)
+    (error, wrong), (known, unknown) = (gap_averages(x, v, gap) for v in (abs(mean - truth), std))
+    return (f"Trained and asked with p = {p:g}. Where there are data the mean is off by {number(error)} and std is "
+            f"{number(known)}; in the gap it is off by {number(wrong)} and std is {number(unknown)} (averages). "
+            f"Answers at the two neighbors correlate by {number(correlation(*samples[:, pair].T))}.")
 
-    Parameters
-    ----------
-    p : float
-        The drop probability at the start, in training and in the passes: 0.05, 0.1, 0.2, 0.3 or 0.5.
-    n_passes : int
-        Passes at the start, 1 to 100.
-    """
+
+def mc_curves():
+    """Sixty points with a gap, a network trained on them with dropout, and the T curves that it answers with."""
     import matplotlib.pyplot as plt
 
-    if p not in RATES:
-        raise ValueError(f"p must be one of {RATES}, for which a network is stored, not {p}.")
-    thetas = json.loads((FOLDER / "mc_curves.json").read_text(encoding="utf-8"))
+    p, n_passes = RATES[START["rate"]], START["T"]
+    thetas = json.loads(STORED.read_text(encoding="utf-8"))
     (x, y), grid = data(), np.linspace(-1, 1, 81).round(4)
-    samples = curves(thetas[RATES.index(p)], grid, p, n_passes, False, SEED)
+    samples = curves(thetas[START["rate"]], grid, p, n_passes, False, SEED)
     mean, std = summary(samples)
 
     figure, (ax, right) = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
     ax.axvspan(*GAP, color="0.94")
     ax.text(np.mean(GAP), -1.85, "no data here", ha="center")
-    ax.fill_between(grid, mean - 2 * std, mean + 2 * std, color=COLORS["dropout"], alpha=0.2, lw=0)
+    ax.fill(*band(grid, mean, std).T, color=COLORS["dropout"], alpha=0.2, lw=0)
     ax.plot(grid, samples[:12].T, color=COLORS["dropout"], lw=0.6, alpha=0.5)
     ax.plot(grid, truth(grid), "k--", lw=1.2)
     ax.plot(grid, mean, color=COLORS["dropout"], lw=2.4)
@@ -127,7 +136,7 @@ def mc_curves(p=0.2, n_passes=40):
     right.set(xlabel=f"answer at x = {grid[PAIR[0]]:.2f}", ylabel=f"answer at x = {grid[PAIR[1]]:.2f}")
     return Explorable(
         "mc_curves",
-        {"start": {"rate": RATES.index(p), "T": n_passes}, "rates": RATES, "thetas": thetas, "x": x, "y": y,
+        {"start": START, "rates": RATES, "thetas": thetas, "x": x, "y": y,
          "grid": grid, "truth": truth(grid).round(4), "gap": GAP, "pair": PAIR, "seed": SEED},
         fallback=figure,
         alt="Left, gray data points on both sides of a gap, a dozen green curves of one network under different masks, "

@@ -5,16 +5,14 @@ from scipy.special import expit, ndtr
 
 from book_utils.dropout import enumerate_masks
 from book_utils.explorables._element import Explorable
+from book_utils.explorables._text import number, signed
 from book_utils.style import COLORS
 
 # w_j x_j of eight inputs; the sum of squares is 1.85 in both, so that z has the same variance
 EVEN = np.array([0.7, 0.6, -0.5, 0.5, 0.4, 0.4, -0.3, 0.3])
 DOMINANT = np.array([1.3, 0.2, -0.2, 0.2, 0.1, -0.1, 0.1, 0.1])
-
-
-def normal_cdf(z):
-    """Probability that a standard normal variable is below z."""
-    return ndtr(z)
+LABELS = {"square": "z²", "relu": "ReLU", "gelu": "GELU", "sigmoid": "sigmoid", "tanh": "tanh"}
+START = {"p": 0.5, "mean": 0.0}
 
 
 def activation(name, z):
@@ -45,25 +43,43 @@ def average(name, atoms, mean):
     return float(probabilities @ activation(name, mean + dev))
 
 
-def histogram(values, weights, low, high, bins):
-    """The weight in each of so many equal bins from low to high, without what lies outside: (bins,)."""
-    return np.histogram(values, bins=bins, range=(low, high), weights=weights)[0]
+def sentence(name, a, p, mean):
+    """`a` (d,) holds w_j x_j of the inputs; `mean` is E z."""
+    atoms = deviations(a, p)
+    z, weights = mean + atoms[:, 0], atoms[:, 1]
+    out, plain = average(name, atoms, mean), float(activation(name, mean))
+    said = (f"{LABELS[name]}: the average of z gives {number(plain)}, the average over "
+            f"{f'{2 ** len(a)} masks' if p else 'the one mask'} is {number(out)}.")
+    if p == 0:
+        return f"{said} Nothing is dropped, so there is no gap."
+    outside, why = weights[abs(z) > 5].sum(), _why(name, z, out, plain)
+    off = f" {number(100 * outside, 0)} % of the masks' probability is off the chart." if outside > 0.015 else ""
+    return f"{said} {why}.{off}"
 
 
-def jensen(name="relu", p=0.5, mean=0.0):
-    """Send the pre-activation of a unit with eight dropped inputs through a curve, and compare two averages.
+def _why(name, z, out, plain):
+    """What explains the gap out - plain."""
+    size, center = f"Gap {signed(out - plain)}", activation(name, 0)
+    if name == "square":
+        return f"{size}: the variance of z, wherever the mean is"
+    if name == "relu":
+        return (f"{size}: a convex curve lifts the average, and only masks across the kink from the mean count"
+                if z.min() < 0 < z.max() else "No mask takes z across the kink, so the gap is exactly 0")
+    if abs(out - plain) < 0.005:
+        return "The gap is below 0.005 here"
+    if name == "gelu":
+        return (f"{size}: GELU bends up between −1.4 and 1.4 and down outside; here the part that bends "
+                f"{'up' if out > plain else 'down'} wins")
+    nearer, at = abs(out - center) < abs(plain - center), "½" if name == "sigmoid" else "0"
+    return f"{size}: the average lies " + (f"nearer to {at}, as it always does for a symmetric z" if nearer else
+                                           f"farther from {at}, which only a skewed z can do")
 
-    Parameters
-    ----------
-    name : str
-        The curve at the start: square, relu, gelu, sigmoid or tanh.
-    p : float
-        Probability of dropping at the start, 0 to 0.7.
-    mean : float
-        E z at the start, -3 to 3.
-    """
+
+def jensen():
+    """Send the pre-activation of a unit with eight dropped inputs through a curve, and compare two averages."""
     import matplotlib.pyplot as plt
 
+    name, (p, mean) = "relu", START.values()
     atoms = deviations(EVEN, p)
     z, probabilities = mean + atoms[:, 0], atoms[:, 1]
     high, plain = average(name, atoms, mean), float(activation(name, mean))
@@ -94,7 +110,7 @@ def jensen(name="relu", p=0.5, mean=0.0):
     right.axhline(0, color="black", lw=0.8)
     right.set(xlabel="mean E z", ylabel="gap E φ(z) − φ(E z)")
     return Explorable(
-        "jensen", {"start": {"p": p, "mean": mean}, "name": name, "even": EVEN, "dominant": DOMINANT}, fallback=figure,
+        "jensen", {"start": START, "name": name, "even": EVEN, "dominant": DOMINANT}, fallback=figure,
         alt=f"Left: the distribution of a pre-activation over 256 masks, around {mean:g}, enters from below, passes a "
             f"curve ({name}) and leaves at the left side; the average output, {high:.2f}, lies above the output of the "
             f"average, {plain:.2f}. Right: the gap between the two against the mean.")

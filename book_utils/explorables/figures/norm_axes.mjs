@@ -1,5 +1,6 @@
 // A tensor of examples, channels and positions: which values share a mean, and what one of them moves.
-import { add, frame, number, set } from "./view.mjs";
+import { counted, number, signed } from "../text.mjs";
+import { add, frame, set } from "../view.mjs";
 
 /** For each value of an (N, C, P) tensor, row by row, the number of the set that it is normalized with. */
 export function set_ids(kind, N, C, P, G) {
@@ -17,6 +18,30 @@ export function normalize(x, ids, center, eps) {
   mean.forEach((sum, k) => { mean[k] = center ? sum / count[k] : 0; });
   x.forEach((value, i) => { square[ids[i]] += (value - mean[ids[i]]) ** 2 / count[ids[i]]; });
   return x.map((value, i) => (value - mean[ids[i]]) / Math.sqrt(square[ids[i]] + eps));
+}
+
+/** How far each normalized value moves when value i of x (N, C, P) becomes `value`. */
+export function changes(kind, x, i, value, [N, C, P], G, eps) {
+  const ids = set_ids(kind, N, C, P, G), center = kind === "rms" ? 0 : 1, before = normalize(x, ids, center, eps);
+  return normalize(x.map((v, j) => (j === i ? value : v)), ids, center, eps).map((v, j) => v - before[j]);
+}
+
+/** What moves, of `change`, is what is not due to rounding. */
+const moves = (change) => Math.abs(change) > 1e-9;
+
+const SHARED = { batch: "The values of a channel, in all examples, share one mean", layer: "All values of an example share one mean",
+  token: "The channels at one position of one example share one mean", instance: "Each channel of each example has its own mean",
+  group: "The channels of a group share one mean, in each example",
+  rms: "The channels at one position share one mean square, and no mean is subtracted" };
+
+/** For value i of x (N, C, P), which becomes `value`. */
+export function sentence(kind, x, i, value, shape, G, eps) {
+  if (value === x[i]) return `${SHARED[kind]}. This value is where it was, so nothing moves.`;
+  const change = changes(kind, x, i, value, shape, G, eps), example = (j) => Math.floor(j / (shape[1] * shape[2]));
+  const others = change.map((_, j) => j).filter((j) => moves(change[j]) && j !== i);
+  const mates = others.filter((j) => example(j) !== example(i)).length, reach = Math.max(0, ...others.map((j) => Math.abs(change[j])));
+  return `${SHARED[kind]}. Taking this one from ${number(x[i], 1)} to ${number(value, 1)} moves its output by ${signed(change[i])} and ` +
+    `${counted(others.length, "other output")} by up to ${number(reach)}, ${mates ? `${mates} of them` : "none"} in other examples.`;
 }
 
 const WIDTH = 35, HEIGHT = 27, GAP = 18, TOP = 38;
@@ -58,37 +83,19 @@ function cells({ title, label, N, C, P }, onPick) {
 export function render(root, { x: base, shape: [N, C, P], G, eps, start, cell: first, kind: firstKind }) {
   let kind = firstKind;
   const names = { batch: "Batch", layer: "Layer", token: "Layer, each position", group: "Group", instance: "Instance", rms: "RMS" };
-  const shared = { batch: "The values of a channel, in all examples, share one mean", layer: "All values of an example share one mean",
-    token: "The channels at one position of one example share one mean", instance: "Each channel of each example has its own mean",
-    group: `${C / G} channels of an example share one mean`, rms: "The channels at one position share one mean square, and no mean is subtracted" };
   const size = `${N} examples with ${C} channels in rows and ${P} positions in columns`;
   const input = cells({ title: "input x", label: `The values before normalization, ${size}`, N, C, P }, pick);
   const output = cells({ title: "change of the output", label: `How far each normalized value has moved, ${size}`, N, C, P }, pick);
   const where = (i) => `${Math.floor(i / (C * P)) + 1}, ${(Math.floor(i / P) % C) + 1}, ${(i % P) + 1}`;
-  const signed = (v, digits) => (v.toFixed(digits) * 1 > 0 ? "+" : "") + number(v.toFixed(digits) * 1 || 0, digits);
-  const settings = Object.entries(names).map(([key, label]) => ({ key, label, act: () => { kind = key; } }));
+  const settings = Object.entries(names).map(([key, label]) => ({ label, act: () => { kind = key; }, pressed: () => kind === key }));
 
   function draw({ cell, x: value }) {
-    const i = cell - 1, ids = set_ids(kind, N, C, P, G), center = kind === "rms" ? 0 : 1;
-    const before = normalize(base, ids, center, eps), now = base.map((v, j) => (j === i ? value : v));
-    const change = normalize(now, ids, center, eps).map((v, j) => v - before[j]);
-    const moved = change.map((v) => Math.abs(v) > 1e-9), largest = Math.max(1e-9, ...change.map(Math.abs));
-    input.parts.forEach((part, j) => paint(part, ids[j] === ids[i] ? 0.3 : 0, j === i, number(now[j], 1)));
-    output.parts.forEach((part, j) => paint(part, moved[j] ? 0.1 + 0.3 * Math.abs(change[j]) / largest : 0, j === i,
-      moved[j] ? signed(change[j], 1) : "·"));
-    for (const { key, node } of settings) {
-      node.setAttribute("aria-pressed", key === kind);
-      node.style.fontWeight = key === kind ? 700 : "";
-      node.style.boxShadow = key === kind ? "inset 0 0 0 1px currentColor" : "";
-    }
-    const example = (j) => Math.floor(j / (C * P));
-    const others = change.map((_, j) => j).filter((j) => moved[j] && j !== i);
-    const mates = others.filter((j) => example(j) !== example(i)).length;
-    const said = `${shared[kind]}.`;
-    if (value === base[i]) return `${said} This value is where it was, so nothing moves.`;
-    const reach = Math.max(0, ...others.map((j) => Math.abs(change[j])));
-    return `${said} Taking this one from ${number(base[i], 1)} to ${number(value, 1)} moves its output by ${signed(change[i], 2)} ` +
-      `and ${others.length} other outputs by up to ${number(reach, 2)}, ${mates ? `${mates} of them` : "none"} in other examples.`;
+    const i = cell - 1, ids = set_ids(kind, N, C, P, G), change = changes(kind, base, i, value, [N, C, P], G, eps);
+    const largest = Math.max(1e-9, ...change.map(Math.abs));
+    input.parts.forEach((part, j) => paint(part, ids[j] === ids[i] ? 0.3 : 0, j === i, number(j === i ? value : base[j], 1)));
+    output.parts.forEach((part, j) => paint(part, moves(change[j]) ? 0.1 + 0.3 * Math.abs(change[j]) / largest : 0, j === i,
+      moves(change[j]) ? signed(change[j], 1) : "·"));
+    return sentence(kind, base, i, value, [N, C, P], G, eps);
   }
 
   const view = frame(root, { views: [input.node, output.node], start: { cell: first + 1, x: start }, draw, settings,

@@ -1,5 +1,6 @@
 // Batch normalization: one example among its batch mates, and the same example in forty batches.
-import { add, frame, number, panel, path, set } from "./view.mjs";
+import { number } from "../text.mjs";
+import { add, curve, frame, panel, path, set } from "../view.mjs";
 
 /** Batches of the first `size` values in each row of z, moved by `drift` times a ramp that starts at row `still`. */
 export function stream(z, size, drift, still) {
@@ -33,8 +34,21 @@ export function in_each_batch(batches, x) {
   return batches.map((batch) => normalized(x, ...batch_stats([x, ...batch.slice(1)])));
 }
 
+/**
+ * `values` are those of x1 in each batch, the last one included; `running` are mean and variance before the last batch,
+ * drift its exact mean.
+ */
+export function sentence(x1, size, values, running, drift, still) {
+  if (size === 1) return "A batch of one is its own mean: every normalized value is 0, whatever x₁ is. PyTorch refuses it.";
+  const said = `In the last batch x₁ = ${number(x1, 0)} becomes ${number(values.at(-1))}; by the running statistics it is ` +
+    `${number(normalized(x1, ...running))}, by the exact mean and variance ${number(normalized(x1, drift, 1))}.`;
+  if (size === 2) return `${said} Of two different rows one becomes +1 and the other −1, whatever their values are.`;
+  const spread = Math.sqrt(batch_stats(values.slice(0, still))[1]);
+  return `${said} In the first ${still} batches its standard deviation is ${number(spread)}: same example, other mates.`;
+}
+
 export function render(root, { start, z, x1, still, momentum }) {
-  const T = z.length, yaxis = { y: [-4.5, 4.5], yticks: [-4, -2, 0, 2, 4], height: 290 };
+  const T = z.length, count = z.map((_, t) => t + 1), yaxis = { y: [-4.5, 4.5], yticks: [-4, -2, 0, 2, 4], height: 290 };
   const now = panel({ ...yaxis, label: "The last batch: each value before and after normalization", x: [-4, 6],
     xticks: [-4, -2, 0, 2, 4, 6], xlabel: "value x in the last batch", ylabel: "normalized value" });
   const time = panel({ ...yaxis, label: "The same example in each of forty batches, in training mode and in evaluation mode",
@@ -73,16 +87,10 @@ export function render(root, { start, z, x1, still, momentum }) {
       set(stems[i], { display: shown, x1: now.X(v), x2: now.X(v), y1: now.Y(0), y2: y });
       set(names[i], { display: shown, x: now.X(v) + (now.X(v) > now.w - 34 ? -26 : 9), y: y + (i ? 19 : -9) });
     });
-    set(exact, { d: path(time, means.map((m, t) => [t + 1, normalized(x1, m, 1)])) });
-    set(running, { d: path(time, seen.map((s, t) => [t + 1, normalized(x1, ...s)])) });
+    set(exact, { d: curve(time, count, means.map((m) => normalized(x1, m, 1))) });
+    set(running, { d: curve(time, count, seen.map((s) => normalized(x1, ...s))) });
     dots.forEach((node, t) => set(node, { cx: time.X(t + 1), cy: time.Y(values[t]) }));
-
-    if (size === 1) return `A batch of one is its own mean: every normalized value is 0, whatever x₁ is. PyTorch refuses it.`;
-    const said = `In the last batch x₁ = ${number(x1, 0)} becomes ${number(values.at(-1))}; by the running statistics it is ` +
-      `${number(normalized(x1, ...seen.at(-1)))}, by the exact mean and variance ${number(normalized(x1, drift, 1))}.`;
-    if (size === 2) return `${said} Of two different rows one becomes +1 and the other −1, whatever their values are.`;
-    const spread = Math.sqrt(batch_stats(values.slice(0, still))[1]);
-    return `${said} In the first ${still} batches its standard deviation is ${number(spread)}: same example, other mates.`;
+    return sentence(x1, size, values, seen.at(-1), drift, still);
   }
 
   frame(root, { views: [now.node, time.node], start, draw,

@@ -1,28 +1,12 @@
 // A 2-16-1 network that trains in the page: with a penalty beside without, from one start, on the same batches.
-import { add, element, frame, number, panel, path, set } from "./view.mjs";
+import { histogram, normal_cdf } from "../maths.mjs";
+import { counted, number } from "../text.mjs";
+import { add, element, frame, panel, path, set } from "../view.mjs";
 
 const HIDDEN = 16, SIZE = 4 * HIDDEN + 1; // theta: W1 (16 x 2, by unit), b1 (16), w2 (16), b2
 const B1 = 2 * HIDDEN, W2 = 3 * HIDDEN, B2 = 4 * HIDDEN;
 const isBias = (k) => (k >= B1 && k < W2) || k === B2;
 const LR = 3e-2, BATCH = 32;
-
-/** The integral of exp(-t^2) from 0 to x, times 2/sqrt(pi): Cody (1969), Mathematics of Computation 23. */
-export function erf(x, gauss = Math.exp(-x * x)) {
-  const a = Math.abs(x);
-  if (a > 6) return Math.sign(x);
-  if (a <= 0.46875) {
-    const z = x * x;
-    return x * ((((0.185777706184603153 * z + 3.16112374387056560) * z + 113.864154151050156) * z + 377.485237685302021) * z + 3209.37758913846947) /
-      ((((z + 23.6012909523441209) * z + 244.024637934444173) * z + 1282.61652607737228) * z + 2844.23683343917062);
-  }
-  const p = ((((((((2.15311535474403846e-8 * a + 0.564188496988670089) * a + 8.88314979438837594) * a + 66.1191906371416295) * a +
-    298.635138197400131) * a + 881.952221241769090) * a + 1712.04761263407058) * a + 2051.07837782607147) * a + 1230.33935479799725);
-  const q = ((((((((a + 15.7449261107098347) * a + 117.693950891312499) * a + 537.181101862009858) * a + 1621.38957456669019) * a +
-    3290.79923573345963) * a + 4362.61909014324716) * a + 3439.36767414372164) * a + 1230.33935480374942);
-  return Math.sign(x) * (1 - (p / q) * gauss);
-}
-
-const cdf = (z, gauss) => 0.5 * (1 + erf(z * Math.SQRT1_2, gauss)); // GELU(z) = z cdf(z)
 
 /** The network's output w2 · GELU(W1 x + b1) + b2 for each point of X. */
 export function logits(theta, X) {
@@ -30,7 +14,7 @@ export function logits(theta, X) {
     let sum = theta[B2];
     for (let j = 0; j < HIDDEN; j++) {
       const z = theta[2 * j] * p + theta[2 * j + 1] * q + theta[B1 + j];
-      sum += theta[W2 + j] * z * cdf(z, Math.exp(-0.5 * z * z));
+      sum += theta[W2 + j] * z * normal_cdf(z);
     }
     return sum;
   });
@@ -52,7 +36,7 @@ export function gradient(theta, X, y, lam2, lam1) {
     let out = theta[B2];
     for (let j = 0; j < HIDDEN; j++) {
       const z = theta[2 * j] * p + theta[2 * j + 1] * q + theta[B1 + j];
-      const gauss = Math.exp(-0.5 * z * z), c = cdf(z, gauss);
+      const gauss = Math.exp(-0.5 * z * z), c = normal_cdf(z, gauss);
       active[j] = z * c;
       slope[j] = c + (z * gauss) / Math.sqrt(2 * Math.PI); // d GELU / dz
       out += theta[W2 + j] * active[j];
@@ -136,18 +120,19 @@ export function boundary(theta, reach, k) {
   return segments;
 }
 
-/** How many of the 48 weights lie in each bin; those outside count in the outermost. */
-export function histogram(theta, low, high, bins) {
-  const counts = Array(bins).fill(0);
-  for (let k = 0; k < SIZE; k++) {
-    if (isBias(k)) continue;
-    const bin = Math.floor(((theta[k] - low) / (high - low)) * bins);
-    counts[Math.min(bins - 1, Math.max(0, bin))]++;
-  }
-  return counts;
-}
-
 const REACH = 1.5, GRID = 45, LOW = -7.25, HIGH = 7.25, BINS = 29, STEPS = 440, LOSS = 1.2;
+
+/**
+ * After so many steps on n points: test losses and shares of right answers (without the penalty, with it), and how many
+ * weights are exactly zero with it.
+ */
+export function sentence(steps, n, lam2, lam1, losses, right, zeros) {
+  const after = `After ${counted(steps, "step")} on ${n} points`, [free, tied] = losses.map((value) => number(value));
+  const [free_share, tied_share] = right.map((share) => `${number(100 * share, 0)} %`);
+  if (lam1 + lam2 === 0) return `${after}, no penalty: test loss ${free}, ${free_share} of the test points right.`;
+  return `${after}: test loss ${tied} with the penalty, ${free} without; ${tied_share} and ${free_share} of the test points right. ` +
+    `${zeros} of the 48 penalized weights ${zeros === 1 ? "is" : "are"} exactly zero.`;
+}
 
 /** A training together with what is drawn of it; `to` trains on, or from the start again if that lies behind. */
 class Network {
@@ -174,8 +159,8 @@ class Network {
     }
     return this;
   }
-  get zeros() {
-    return this.training.theta.filter((value, k) => !isBias(k) && value === 0).length;
+  get weights() {
+    return this.training.theta.filter((_, k) => !isBias(k));
   }
 }
 
@@ -214,13 +199,14 @@ export function render(root, { few, many, start }) {
     }
   }
 
-  function drawNetwork({ training, losses }, { line, train, test, bars }) {
+  function drawNetwork({ training, losses, weights: values }, { line, train, test, bars }) {
     const { X, Y } = plane;
     set(line, { d: boundary(training.theta, REACH, GRID).map(([a, b, c, d]) =>
       `M${X(a).toFixed(1)} ${Y(b).toFixed(1)}L${X(c).toFixed(1)} ${Y(d).toFixed(1)}`).join("") });
-    set(train, { d: path(course, losses.map(([step, value]) => [step, value])) });
+    set(train, { d: path(course, losses) });
     set(test, { d: path(course, losses.map(([step, , value]) => [step, value])) });
-    const outline = histogram(training.theta, LOW, HIGH, BINS).flatMap((count, i) =>
+    const within = values.map((value) => Math.min(HIGH, Math.max(LOW, value))), ones = within.map(() => 1);
+    const outline = histogram(within, ones, LOW, HIGH, BINS).flatMap((count, i) =>
       [[LOW + i * 0.5, count], [LOW + (i + 1) * 0.5, count]]);
     set(bars, { d: path(weights, outline) });
   }
@@ -239,12 +225,8 @@ export function render(root, { few, many, start }) {
     for (const node of Object.values(parts[1])) set(node, { class: `${color} line`, opacity: lam1 + lam2 ? 1 : 0 });
     set(name, { class: `${color} halo`, opacity: lam1 + lam2 ? 1 : 0 });
     if (playing) return "Both networks are training: from the same weights, on the same batches.";
-    const tests = networks.map(({ losses }) => number(losses.at(-1)[2]));
-    const right = networks.map(({ accuracy }) => Math.round(100 * accuracy));
-    const after = `After ${steps} step${steps === 1 ? "" : "s"} on ${now.X.length} points`;
-    if (lam1 + lam2 === 0) return `${after}, no penalty: test loss ${tests[0]}, ${right[0]} % of the test points right.`;
-    return `${after}: test loss ${tests[1]} with the penalty, ${tests[0]} without; ${right[1]} % and ${right[0]} % of the test ` +
-      `points right. ${networks[1].zeros} of the 48 penalized weights are exactly zero.`;
+    return sentence(steps, now.X.length, lam2, lam1, networks.map(({ losses }) => losses.at(-1)[2]),
+      networks.map(({ accuracy }) => accuracy), networks[1].weights.filter((value) => value === 0).length);
   }
 
   const onward = (by) => { steps = Math.min((steps >= total() ? 0 : steps) + by, total()); };

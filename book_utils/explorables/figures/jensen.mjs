@@ -1,14 +1,7 @@
 // A distribution goes through a curve: the average of the outputs beside the output of the average.
-import { add, frame, number, panel, path, set } from "./view.mjs";
-
-/** Probability that a standard normal variable is below z: 1/2 + density times z + z^3/3 + z^5/(3 5) + ... */
-export function normal_cdf(z) {
-  if (z < -8) return 0;
-  if (z > 8) return 1;
-  let term = z, sum = z;
-  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) sum += term *= (z * z) / k;
-  return 0.5 + (sum * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI);
-}
+import { histogram, normal_cdf } from "../maths.mjs";
+import { number, signed } from "../text.mjs";
+import { add, curve, element, frame, panel, set } from "../view.mjs";
 
 /** phi(z) for one of the five names. */
 export function activation(name, z) {
@@ -42,16 +35,6 @@ export function average(name, atoms, mean) {
   return atoms.reduce((sum, [dev, prob]) => sum + prob * activation(name, mean + dev), 0);
 }
 
-/** The weight in each of so many equal bins from low to high, without what lies outside. */
-export function histogram(values, weights, low, high, bins) {
-  const out = Array(bins).fill(0);
-  values.forEach((value, i) => {
-    const bin = Math.floor(((value - low) / (high - low)) * bins);
-    if (value >= low && value <= high) out[Math.min(bin, bins - 1)] += weights[i];
-  });
-  return out;
-}
-
 const EDGE = 5, SIDE = -7, REACH = 3, BINS = 50, OUT = 40;
 // what is drawn of each curve: outputs y, their ticks, gaps g, their ticks
 const CURVES = {
@@ -62,6 +45,27 @@ const CURVES = {
   tanh: { label: "tanh", y: [-1, 1], yticks: [-1, 0, 1], g: [-0.8, 0.8], gticks: [-0.5, 0, 0.5] },
 };
 
+/** a holds w_j x_j of the inputs; mean is E z. */
+export function sentence(name, a, p, mean) {
+  const atoms = deviations(a, p), out = average(name, atoms, mean), plain = activation(name, mean), gap = out - plain;
+  const share = (which) => atoms.reduce((sum, [dev, prob]) => sum + (which(mean + dev) ? prob : 0), 0);
+  const said = `${CURVES[name].label}: the average of z gives ${number(plain)}, the average over ` +
+    `${p ? `${2 ** a.length} masks` : "the one mask"} is ${number(out)}.`;
+  if (p === 0) return `${said} Nothing is dropped, so there is no gap.`;
+  const outside = share((z) => Math.abs(z) > EDGE), size = `Gap ${signed(gap)}`;
+  const off = outside > 0.015 ? ` ${number(100 * outside, 0)} % of the masks' probability is off the chart.` : "";
+  if (name === "square") return `${said} ${size}: the variance of z, wherever the mean is.${off}`;
+  if (name === "relu" && (share((z) => z < 0) === 0 || share((z) => z > 0) === 0))
+    return `${said} No mask takes z across the kink, so the gap is exactly 0.${off}`;
+  if (name === "relu") return `${said} ${size}: a convex curve lifts the average, and only masks across the kink from the mean count.${off}`;
+  if (Math.abs(gap) < 0.005) return `${said} The gap is below 0.005 here.${off}`;
+  if (name === "gelu") return `${said} ${size}: GELU bends up between −1.4 and 1.4 and down outside; ` +
+    `here the part that bends ${gap > 0 ? "up" : "down"} wins.${off}`;
+  const center = activation(name, 0), at = name === "sigmoid" ? "½" : "0";
+  return `${said} ${size}: the average lies ` + (Math.abs(out - center) < Math.abs(plain - center)
+    ? `nearer to ${at}, as it always does for a symmetric z` : `farther from ${at}, which only a skewed z can do`) + `.${off}`;
+}
+
 function passage({ label, y: [low, high], yticks }, name) {
   const base = low - 0.3 * (high - low);
   const view = panel({ label: `The distribution of z, the curve ${label}, and the distribution of its outputs`, height: 330,
@@ -69,7 +73,7 @@ function passage({ label, y: [low, high], yticks }, name) {
   const { plot, X, Y } = view, grid = Array.from({ length: 241 }, (_, i) => -EDGE + (2 * EDGE * i) / 240);
   add(plot, "path", { class: "rule", d: `M${X(-EDGE)} 0V${Y(low)}H${view.w}` });
   const bars = add(plot, "path", { class: "dropout dot" });
-  add(plot, "path", { class: "data line", d: path(view, grid.map((z) => [z, activation(name, z)])) });
+  add(plot, "path", { class: "data line", d: curve(view, grid, grid.map((z) => activation(name, z))) });
   return { ...view, base, low, high, bars,
     beads: Array.from({ length: BINS }, () => add(plot, "circle", { class: "dropout dot", opacity: 0.6 })),
     plain: add(plot, "path", { class: "none line" }), mean: add(plot, "path", { class: "dropout line" }),
@@ -112,55 +116,26 @@ export function render(root, { start, name: first, even, dominant }) {
     set(part.bracket, { d: `M${x} ${y1}V${y2}` });
     set(part.plainName, { ...name_at, y: y1 + (up > 0 ? 16 : -6) });
     set(part.meanName, { ...name_at, y: y2 + (up > 0 ? -6 : 16) });
-    return 1 - entering.reduce((sum, mass) => sum + mass, 0);
   }
 
   function draw({ p, mean }) {
-    const atoms = deviations(a, p), out = average(name, atoms, mean), plain = activation(name, mean), gap = out - plain;
+    const atoms = deviations(a, p), out = average(name, atoms, mean), plain = activation(name, mean);
     const variance = atoms.reduce((sum, [dev, prob]) => sum + prob * dev * dev, 0);
-    const { label, left, right } = views.find((view) => view.name === name);
+    const { left, right } = views.find((view) => view.name === name);
     for (const view of views) for (const side of ["left", "right"]) view[side].node.style.display = view.name === name ? "" : "none";
-    for (const { name: other, node } of buttons) press(node, other === name);
-    press(one.node, a === dominant);
-    const outside = drawPassage(left, atoms, mean, out, plain);
+    drawPassage(left, atoms, mean, out, plain);
     const means = Array.from({ length: 61 }, (_, i) => -REACH + (2 * REACH * i) / 60);
-    set(right.exact, { d: path(right, means.map((m) => [m, average(name, atoms, m) - activation(name, m)])) });
-    set(right.second, { d: path(right, means.map((m) => [m, (curvature(name, m) * variance) / 2])) });
+    set(right.exact, { d: curve(right, means, means.map((m) => average(name, atoms, m) - activation(name, m))) });
+    set(right.second, { d: curve(right, means, means.map((m) => (curvature(name, m) * variance) / 2)) });
     right.secondName.textContent = name === "relu" ? "dashed: ½ φ″ Var z, here 0" : "dashed: ½ φ″ Var z";
-    set(right.at, { cx: right.X(mean), cy: right.Y(gap) });
-
-    const said = `${label}: the average of z gives ${number(plain)}, the average over ${p ? 2 ** a.length : "the one mask"}` +
-      `${p ? " masks" : ""} is ${number(out)}.`;
-    const off = outside > 0.015 ? ` ${Math.round(100 * outside)} % of the masks' probability is off the chart.` : "";
-    if (p === 0) return `${said} Nothing is dropped, so there is no gap.`;
-    const size = `Gap ${gap >= 0.005 ? "+" : ""}${number(Math.abs(gap) < 0.005 ? 0 : gap)}`;
-    if (name === "square") return `${said} ${size}: the variance of z, wherever the mean is.${off}`;
-    if (name === "relu") {
-      const below = atoms.some(([dev, prob]) => prob > 0 && mean + dev < 0), above = atoms.some(([dev, prob]) => prob > 0 && mean + dev > 0);
-      if (!below || !above) return `${said} No mask takes z across the kink, so the gap is exactly 0.${off}`;
-      return `${said} ${size}: a convex curve lifts the average, and only masks across the kink from the mean count.${off}`;
-    }
-    if (Math.abs(gap) < 0.005) return `${said} The gap is below 0.005 here.${off}`;
-    if (name === "gelu") return `${said} ${size}: GELU bends up between −1.4 and 1.4 and down outside; ` +
-      `here the part that bends ${gap > 0 ? "up" : "down"} wins.${off}`;
-    const center = name === "sigmoid" ? "½" : "0", toward = Math.abs(out - activation(name, 0)) < Math.abs(plain - activation(name, 0));
-    return `${said} ${size}: the average lies ${toward ? `nearer to ${center}, as it always does for a symmetric z` : `farther from ${center}, which only a skewed z can do`}.${off}`;
+    set(right.at, { cx: right.X(mean), cy: right.Y(out - plain) });
+    return sentence(name, a, p, mean);
   }
 
-  const press = (node, on) => {
-    node.setAttribute("aria-pressed", on);
-    node.style.fontWeight = on ? "600" : "";
-    node.style.boxShadow = on ? "inset 0 0 0 1px currentColor" : "";
-  };
-  const buttons = views.map((view) => ({ name: view.name, label: view.label, act() { name = view.name; } }));
-  const one = { label: "One input dominates", act() { a = a === dominant ? even : dominant; } };
-  const element = (side) => {
-    const box = document.createElement("div");
-    box.className = "stack";
-    box.append(...views.map((view) => view[side].node));
-    return box;
-  };
-  frame(root, { views: [element("left"), element("right")], start, draw,
+  const buttons = views.map((view) => ({ label: view.label, act() { name = view.name; }, pressed: () => name === view.name }));
+  const one = { label: "One input dominates", act() { a = a === dominant ? even : dominant; }, pressed: () => a === dominant };
+  const stack = (side) => element("div", { class: "stack" }, ...views.map((view) => view[side].node));
+  frame(root, { views: [stack("left"), stack("right")], start, draw,
     sliders: [
       { name: "mean", label: "mean E z", min: -REACH, max: REACH, step: 0.05, format: (v) => number(v) },
       { name: "p", label: "drop p", min: 0, max: 0.7, step: 0.05, format: (v) => v.toFixed(2) }],

@@ -4,12 +4,11 @@ theta (65,) holds W1 by hidden unit (16 x 2), b1 (16), w2 (16), b2. Torch is imp
 the other figures do without it.
 """
 
-import math
-
 import numpy as np
 
 from book_utils.data import circles
 from book_utils.explorables._element import Explorable
+from book_utils.explorables._text import counted, number
 from book_utils.style import COLORS
 
 HIDDEN, SIZE = 16, 65
@@ -17,11 +16,7 @@ IS_BIAS = np.r_[np.zeros(32), np.ones(16), np.zeros(16), 1].astype(bool)
 REACH, GRID = 1.5, 45  # of the picture
 SEEDS = (1, 2, 3, 4, 5, 6)
 BATCH, LR = 32, 3e-2
-
-
-def erf(x):
-    """The error function."""
-    return math.erf(x)
+START = {"lam2": 1e-3, "lam1": 0.0}
 
 
 def _network(theta):
@@ -112,10 +107,14 @@ def boundary(theta, reach, k):
     return np.array(segments).reshape(-1, 4)
 
 
-def histogram(theta, low, high, bins):
-    """How many of the 48 weights lie in each bin; those outside count in the outermost."""
-    inside = np.clip(np.asarray(theta)[~IS_BIAS], low, np.nextafter(high, low))
-    return np.histogram(inside, bins, (low, high))[0]
+def sentence(steps, n, lam2, lam1, losses, right, zeros):
+    """After so many steps on n points; losses and right answers are the test's, without the penalty and with it."""
+    after, (free, tied) = f"After {counted(steps, 'step')} on {n} points", map(number, losses)
+    free_share, tied_share = (f"{number(100 * share, 0)} %" for share in right)
+    if lam1 + lam2 == 0:
+        return f"{after}, no penalty: test loss {free}, {free_share} of the test points right."
+    return (f"{after}: test loss {tied} with the penalty, {free} without; {tied_share} and {free_share} of the test "
+            f"points right. {zeros} of the 48 penalized weights {'is' if zeros == 1 else 'are'} exactly zero.")
 
 
 def initial_weights(seed):
@@ -138,22 +137,16 @@ def _noisy(seed):
     return _as_state(split, seed, split.y_train != circles(**arguments).y_train, steps=400, every=20)
 
 
-def train_circles(lam2=1e-3, lam1=0.0):
-    """Train a small network twice, without a penalty and with one, from the same start on the same batches.
-
-    Parameters
-    ----------
-    lam2, lam1 : float
-        Strengths at the start: the loss is mean cross-entropy + lam2/2 ||w||² + lam1 ||w||₁.
-    """
+def train_circles():
+    """Train a small network twice, without a penalty and with one, from the same start on the same batches."""
     import matplotlib.pyplot as plt
 
     few, source = [_noisy(seed) for seed in SEEDS], circles()
     many = _as_state(source, 0, np.zeros(700), steps=440, every=22)
     data = few[0]
     thetas = [train(data["theta"], data["X"], data["y"], *lam, data["seed"], data["steps"])
-              for lam in ((0, 0), (lam2, lam1))]
-    colors = COLORS["none"], COLORS["l1" if lam1 > lam2 else "l2"]
+              for lam in ((0, 0), START.values())]
+    colors = COLORS["none"], COLORS["l2"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained")
     for label, face in ((0, "none"), (1, COLORS["data"])):
         left.scatter(*data["X"][data["y"] == label].T, s=24, facecolor=face, edgecolor=COLORS["data"])
@@ -162,12 +155,12 @@ def train_circles(lam2=1e-3, lam1=0.0):
     for theta, color, name in zip(thetas, colors, ("no penalty", "with penalty"), strict=True):
         for x1, y1, x2, y2 in boundary(theta, REACH, GRID):
             left.plot([x1, x2], [y1, y2], color=color, lw=2)
-        right.stairs(histogram(theta, edges[0], edges[-1], 29), edges, color=color, lw=2, label=name)
+        right.stairs(np.histogram(theta[~IS_BIAS], edges)[0], edges, color=color, lw=2, label=name)
     left.set(xlim=(-1.4, 1.4), ylim=(-1.26, 1.26), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
     right.set(xlabel="weight", ylabel="how many of 48", ylim=(0, 48), yticks=[0, 24, 48])
     right.legend(loc="upper right")
     return Explorable(
-        "train_circles", {"start": {"lam2": lam2, "lam1": lam1}, "few": few, "many": many}, fallback=figure,
+        "train_circles", {"start": START, "few": few, "many": many}, fallback=figure,
         alt="Left: thirty-two points on two circles, six with wrong labels. The boundary of the network without a "
             "penalty bends around single points; with a penalty it is closer to a circle. Right: without a penalty the "
             "weights spread further from zero.")

@@ -3,9 +3,11 @@
 import numpy as np
 
 from book_utils.explorables._element import Explorable
+from book_utils.explorables._text import number
 from book_utils.style import COLORS
 
 X1, STILL, MOMENTUM = 1.0, 20, 0.1  # the example, the batches before the drift, the weight of a new batch
+START = {"log_size": 2, "x2": 3.0, "drift": 0.0}
 
 
 def stream(z, size, drift, still):
@@ -41,20 +43,26 @@ def in_each_batch(batches, x):
     return normalized(x, batches.mean(axis=1), batches.var(axis=1))
 
 
-def batch_mates(log_size=2, x2=3.0, drift=0.0):
-    """One example normalized among its batch mates, and the same example in forty batches.
+def sentence(x1, size, values, running, drift, still):
+    """`values` are those of x1 in each batch, the last one included; `running` are mean and variance before the last.
 
-    Parameters
-    ----------
-    log_size : int
-        log₂ of the batch size at the start, 0 to 5.
-    x2 : float
-        The batch mate that can be moved, at the start; −4 to 6.
-    drift : float
-        How far the mean of the inputs moves from batch 20 to batch 40, at the start; 0 to 3.
+    `drift` is the exact mean of the last batch.
     """
+    if size == 1:
+        return "A batch of one is its own mean: every normalized value is 0, whatever x₁ is. PyTorch refuses it."
+    said = (f"In the last batch x₁ = {number(x1, 0)} becomes {number(values[-1])}; by the running statistics it is "
+            f"{number(normalized(x1, *running))}, by the exact mean and variance {number(normalized(x1, drift, 1))}.")
+    if size == 2:
+        return f"{said} Of two different rows one becomes +1 and the other −1, whatever their values are."
+    spread = np.std(values[:still])
+    return f"{said} In the first {still} batches its standard deviation is {number(spread)}: same example, other mates."
+
+
+def batch_mates():
+    """One example normalized among its batch mates, and the same example in forty batches."""
     import matplotlib.pyplot as plt
 
+    log_size, x2, drift = START.values()
     z = np.random.default_rng(28).standard_normal((40, 32)).round(3)
     size = 2**log_size
     batches = stream(z, size, drift, STILL)
@@ -77,8 +85,7 @@ def batch_mates(log_size=2, x2=3.0, drift=0.0):
     right.set(xlabel="batch", ylabel="x₁ normalized")
     return Explorable(
         "batch_mates",
-        {"start": {"log_size": log_size, "x2": x2, "drift": drift}, "z": z, "x1": X1, "still": STILL,
-         "momentum": MOMENTUM},
+        {"start": START, "z": z, "x1": X1, "still": STILL, "momentum": MOMENTUM},
         fallback=figure,
         alt="Left: four values of a batch and what normalization makes of them, on a line whose slope and height "
             "depend on all four. Right: one and the same value in forty batches; its normalized value scatters widely "

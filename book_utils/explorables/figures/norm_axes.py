@@ -3,9 +3,16 @@
 import numpy as np
 
 from book_utils.explorables._element import Explorable
+from book_utils.explorables._text import counted, number, signed
 from book_utils.style import COLORS
 
 SHAPE, GROUPS, EPS = (4, 4, 4), 2, 1e-5
+SHARED = {"batch": "The values of a channel, in all examples, share one mean",
+          "layer": "All values of an example share one mean",
+          "token": "The channels at one position of one example share one mean",
+          "instance": "Each channel of each example has its own mean",
+          "group": "The channels of a group share one mean, in each example",
+          "rms": "The channels at one position share one mean square, and no mean is subtracted"}
 
 
 def set_ids(kind, N, C, P, G):
@@ -24,26 +31,33 @@ def normalize(x, ids, center, eps):
     return x / np.sqrt(sets @ x**2 / sets.sum(axis=1) + eps)
 
 
-def norm_axes(kind="layer", cell=22, value=3.0):
-    """One value of a small tensor moves; which normalized values move with it depends on the norm.
+def changes(kind, x, i, value, shape, G, eps):
+    """How far each normalized value moves when value i of x (N, C, P) becomes `value`: (N C P,)."""
+    ids, center = set_ids(kind, *shape, G), kind != "rms"
+    now = np.where(np.arange(len(x)) == i, value, x)
+    return normalize(now, ids, center, eps) - normalize(x, ids, center, eps)
 
-    Parameters
-    ----------
-    kind : str
-        The norm at the start: "batch", "layer" (a whole example), "token" (an example's channels at one position),
-        "group", "instance" or "rms".
-    cell : int
-        The value that moves, counted from 0 row by row.
-    value : float
-        What it becomes, -4 to 4.
-    """
+
+def sentence(kind, x, i, value, shape, G, eps):
+    """For value i of x (N, C, P), which becomes `value`."""
+    if value == x[i]:
+        return f"{SHARED[kind]}. This value is where it was, so nothing moves."
+    change, example = changes(kind, x, i, value, shape, G, eps), np.arange(len(x)) // (shape[1] * shape[2])
+    moved = (abs(change) > 1e-9) & (np.arange(len(x)) != i)
+    mates, reach = np.sum(moved & (example != example[i])), abs(change[moved]).max(initial=0)
+    return (f"{SHARED[kind]}. Taking this one from {number(x[i], 1)} to {number(value, 1)} moves its output by "
+            f"{signed(change[i])} and {counted(moved.sum(), 'other output')} by up to "
+            f"{number(reach)}, {f'{mates} of them' if mates else 'none'} in other examples.")
+
+
+def norm_axes():
+    """One value of a small tensor moves; which normalized values move with it depends on the norm."""
     import matplotlib.pyplot as plt
 
-    N, C, P = SHAPE
+    (N, C, P), kind, cell, value = SHAPE, "layer", 22, 3.0
     x = np.random.default_rng(5).standard_normal(N * C * P).round(1) + 0.0
-    ids, center = set_ids(kind, N, C, P, GROUPS), kind != "rms"
-    now = np.where(np.arange(x.size) == cell, value, x)
-    change = normalize(now, ids, center, EPS) - normalize(x, ids, center, EPS)
+    ids, now = set_ids(kind, N, C, P, GROUPS), np.where(np.arange(x.size) == cell, value, x)
+    change = changes(kind, x, cell, value, SHAPE, GROUPS, EPS)
 
     figure, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
     views = ((now, 0.3 * (ids == ids[cell]), "input x"),
@@ -55,7 +69,7 @@ def norm_axes(kind="layer", cell=22, value=3.0):
                                       ("none", 1, "black" if i == cell else "0.85")):
                 ax.add_patch(plt.Rectangle(corner, 0.95, 0.95, fc=face, alpha=alpha, ec=edge, zorder=2 + (i == cell)))
             quiet = ax is axes[1] and not shade[i]
-            ax.text(corner[0] + 0.47, corner[1] + 0.5, "·" if quiet else f"{numbers[i]:.1f}".replace("-", "−"),
+            ax.text(corner[0] + 0.47, corner[1] + 0.5, "·" if quiet else number(numbers[i], 1),
                     ha="center", va="center", fontsize=7)
             if c == t == 0:
                 ax.text(*corner, f"example {n + 1}", va="bottom", fontsize=8)

@@ -1,5 +1,7 @@
 // A network asked T times: the curves of its passes and their band, with a mask for each pass or for each point.
-import { add, frame, number, panel, path, set } from "./view.mjs";
+import { band, gap_averages } from "../maths.mjs";
+import { number } from "../text.mjs";
+import { add, curve, frame, panel, path, set, shade } from "../view.mjs";
 
 const HIDDEN = 20; // theta: W1 (20), b1 (20), W2 (20 x 20, by input), b2 (20), w3 (20), b3
 const B1 = HIDDEN, W2 = 2 * HIDDEN, B2 = W2 + HIDDEN * HIDDEN, W3 = B2 + HIDDEN, B3 = W3 + HIDDEN;
@@ -60,6 +62,17 @@ export function correlation(a, b) {
   return aa * bb ? ab / Math.sqrt(aa * bb) : 0;
 }
 
+/** samples (T, n) are the answers at the points of x; `pair` names two of these. */
+export function sentence(p, perRow, samples, x, truth, gap, pair) {
+  if (samples.length === 1) return `One pass with p = ${p}: ` +
+    (perRow ? "no curve, since each point met another network, and no spread." : "a curve of one thinned network, and no spread.");
+  const [mean, std] = summary(samples), [a, b] = pair.map((i) => samples.map((s) => s[i]));
+  const [error, wrong] = gap_averages(x, mean.map((m, i) => Math.abs(m - truth[i])), gap), [known, unknown] = gap_averages(x, std, gap);
+  return `Trained and asked with p = ${p}. Where there are data the mean is off by ${number(error)} and std is ` +
+    `${number(known)}; in the gap it is off by ${number(wrong)} and std is ${number(unknown)} (averages). ` +
+    `Answers at the two neighbors correlate by ${number(correlation(a, b))}.`;
+}
+
 export function render(root, { start, rates, thetas, x, y, grid, truth, gap, pair, seed }) {
   const SHOWN = 12; // of the curves; the band and the dots are of all passes
   const view = panel({ label: "Data with a gap, the answers of the network pass by pass, their mean and the band of two standard deviations",
@@ -69,13 +82,11 @@ export function render(root, { start, rates, thetas, x, y, grid, truth, gap, pai
     x: [-1.5, 0.1], y: [-1.5, 0.1], xticks: [-1.5, -1, -0.5, 0], yticks: [-1.5, -1, -0.5, 0], xlabel: `answer at x = ${at[0]}`,
     ylabel: `answer at x = ${at[1]}`, left: 54 });
 
-  add(view.plot, "rect", { x: view.X(gap[0]), y: 0, width: view.X(gap[1]) - view.X(gap[0]), height: view.h,
-    fill: "currentColor", opacity: 0.06 });
-  add(view.plot, "text", { x: view.X((gap[0] + gap[1]) / 2), y: view.h - 8, "text-anchor": "middle", opacity: 0.85 }, "no data here");
-  const band = add(view.plot, "path", { class: "dropout band" });
+  shade(view, gap);
+  const spread = add(view.plot, "path", { class: "dropout band" });
   const threads = Array.from({ length: SHOWN }, () => add(view.plot, "path", { class: "dropout line thin" }));
   x.forEach((value, i) => add(view.plot, "circle", { class: "data dot", cx: view.X(value), cy: view.Y(y[i]), r: 2.5 }));
-  add(view.plot, "path", { class: "line truth", d: path(view, grid.map((v, i) => [v, truth[i]])) });
+  add(view.plot, "path", { class: "line truth", d: curve(view, grid, truth) });
   const middle = add(view.plot, "path", { class: "dropout line bold" });
   for (const i of pair) add(view.plot, "line", { class: "axis", x1: view.X(grid[i]), x2: view.X(grid[i]), y1: 0, y2: 8 });
   const dots = Array.from({ length: 100 }, () => add(cloud.plot, "circle", { class: "dropout dot", r: 3, opacity: 0.7 }));
@@ -84,32 +95,18 @@ export function render(root, { start, rates, thetas, x, y, grid, truth, gap, pai
   function draw({ rate, T }) {
     const p = rates[rate], samples = curves(thetas[rate], grid, p, T, perRow, seed + 1000 * draws);
     const [mean, std] = summary(samples), [a, b] = pair.map((i) => samples.map((s) => s[i]));
-    const edge = (sign) => grid.map((v, i) => [v, mean[i] + sign * 2 * std[i]]);
-    set(band, { d: T > 1 ? path(view, [...edge(1), ...edge(-1).reverse()], true) : "" });
-    set(middle, { d: path(view, grid.map((v, i) => [v, mean[i]])) });
-    threads.forEach((node, t) => set(node, { d: t < T && T > 1 ? path(view, grid.map((v, i) => [v, samples[t][i]])) : "" }));
+    set(spread, { d: T > 1 ? path(view, band(grid, mean, std), true) : "" });
+    set(middle, { d: curve(view, grid, mean) });
+    threads.forEach((node, t) => set(node, { d: t < T && T > 1 ? curve(view, grid, samples[t]) : "" }));
     dots.forEach((node, t) => set(node, t < T ? { cx: cloud.X(a[t]), cy: cloud.Y(b[t]), visibility: "visible" } : { visibility: "hidden" }));
-    pressed();
-    if (T === 1) return `One pass with p = ${p}: ${perRow ? "no curve, since each point met another network" : "a curve of one thinned network"}, and no spread.`;
-    const inside = grid.map((v, i) => (v > gap[0] && v < gap[1] ? i : -1)).filter((i) => i >= 0);
-    const outside = grid.map((v, i) => (v < gap[0] || v > gap[1] ? i : -1)).filter((i) => i >= 0);
-    const average = (rows, of) => rows.reduce((sum, i) => sum + of(i), 0) / rows.length;
-    const error = (i) => Math.abs(mean[i] - truth[i]);
-    return `Trained and asked with p = ${p}. Where there are data the mean is off by ${number(average(outside, error))} and std is ` +
-      `${number(average(outside, (i) => std[i]))}; in the gap it is off by ${number(average(inside, error))} and std is ` +
-      `${number(average(inside, (i) => std[i]))} (averages). Answers at the two neighbors correlate by ${number(correlation(a, b))}.`;
+    return sentence(p, perRow, samples, grid, truth, gap, pair);
   }
 
   const masks = (value) => () => { perRow = value; };
-  const settings = [{ label: "One mask a pass", act: masks(false) }, { label: "A mask for each point", act: masks(true) },
+  const settings = [{ label: "One mask a pass", act: masks(false), pressed: () => !perRow },
+    { label: "A mask for each point", act: masks(true), pressed: () => perRow },
     { label: "New masks", act: () => { draws += 1; } }, { label: "T = 1", values: { T: 1 } }];
-  const pressed = () => settings.slice(0, 2).forEach(({ node }, i) => {
-    const on = perRow === Boolean(i);
-    node?.setAttribute("aria-pressed", String(on));
-    if (node) node.style.boxShadow = on ? "inset 0 0 0 1px currentColor" : "none";
-  });
   frame(root, { views: [view.node, cloud.node], start, draw, settings, reset: () => { perRow = false; draws = 0; },
     sliders: [{ name: "rate", label: "noise p", min: 0, max: rates.length - 1, step: 1, format: (i) => String(rates[i]) },
       { name: "T", label: "passes T", min: 1, max: 100, step: 1, format: String }] });
-  pressed();
 }

@@ -1,25 +1,28 @@
 // One affine neuron whose inputs are dropped: the mask at hand beside the distribution over all masks.
-import { add, element, frame, number, panel, set } from "./view.mjs";
+import { histogram } from "../maths.mjs";
+import { number, significant } from "../text.mjs";
+import { add, element, frame, panel, set } from "../view.mjs";
 
 /** z = w'(m x) + b for one mask (1 = kept), with what is kept divided by 1 - p if inverted. */
 export function preactivation(mask, x, w, b, p, inverted) {
   return w.reduce((sum, value, j) => sum + value * mask[j] * x[j], 0) / (inverted ? 1 - p : 1) + b;
 }
 
+const masks = (d) => Array.from({ length: 2 ** d }, (_, i) => Array.from({ length: d }, (_, j) => (i >> (d - 1 - j)) & 1));
+
 /** z for each of the 2^d masks, which count up in binary: the first keeps nothing, the last everything. */
 export function preactivations(x, w, b, p, inverted) {
-  const d = x.length;
-  return Array.from({ length: 2 ** d }, (_, i) =>
-    preactivation(x.map((_, j) => (i >> (d - 1 - j)) & 1), x, w, b, p, inverted));
+  return masks(x.length).map((mask) => preactivation(mask, x, w, b, p, inverted));
+}
+
+/** The probability of one mask. */
+export function probability(mask, p) {
+  return mask.reduce((product, kept) => product * (kept ? 1 - p : p), 1);
 }
 
 /** The probability of each of the 2^d masks, in the same order. */
 export function probabilities(d, p) {
-  return Array.from({ length: 2 ** d }, (_, i) => {
-    let kept = 0;
-    for (let bits = i; bits > 0; bits >>= 1) kept += bits & 1;
-    return (1 - p) ** kept * p ** (d - kept);
-  });
+  return masks(d).map((mask) => probability(mask, p));
 }
 
 /** [mean, variance] of z over the masks, from the formula. */
@@ -29,17 +32,23 @@ export function moments(x, w, b, p, inverted) {
   return inverted ? [signal + b, (p / (1 - p)) * power] : [(1 - p) * signal + b, p * (1 - p) * power];
 }
 
-/** The probability that falls into each bin of [low, high]; what lies outside counts nowhere. */
-export function histogram(z, weights, low, high, bins) {
-  const mass = Array(bins).fill(0);
-  z.forEach((value, i) => {
-    const bin = Math.floor(((value - low) / (high - low)) * bins);
-    if (bin >= 0 && bin < bins) mass[bin] += weights[i];
-  });
-  return mass;
-}
-
 const LOW = -9, HIGH = 15, BINS = 48, TALL = 0.15;
+
+/** For the mask at hand, beside all masks. */
+export function sentence(mask, x, w, b, p, inverted) {
+  const d = x.length, z = preactivation(mask, x, w, b, p, inverted), [mean, variance] = moments(x, w, b, p, inverted);
+  const first = `This mask keeps ${mask.reduce((a, v) => a + v)} of the ${d} inputs: z = ${number(z)}`, std = Math.sqrt(variance);
+  const clean = number(preactivation(mask.map(() => 1), x, w, b, 0, false));
+  if (p === 0) return `${first}. At p = 0 only the mask that keeps all can occur: z = ${clean}, without spread.`;
+  const away = (z - mean) / std, where = Math.abs(away) < 0.05 ? "on the mean" :
+    `${number(Math.abs(away), 1)} standard deviations ${away > 0 ? "above" : "below"} the mean`;
+  const all = `Over all ${2 ** d} masks the mean is ${number(mean)}` + (inverted
+    ? `, as without a mask, and the standard deviation ${number(std)}.`
+    : ` and the standard deviation ${number(std)}; without a mask z is ${clean}.`);
+  const [inside] = histogram(preactivations(x, w, b, p, inverted), probabilities(d, p), LOW, HIGH, 1), outside = 1 - inside;
+  const off = outside >= 0.005 ? ` ${number(100 * outside, 0)} % of the probability lies off the chart.` : "";
+  return `${first}, ${where}; its probability is ${significant(probability(mask, p), 2)}. ${all}${off}`;
+}
 
 export function render(root, { x, w, b, start }) {
   const d = x.length, width = 330, height = 300, at = (j) => 24 + (j * (height - 48)) / (d - 1);
@@ -57,8 +66,8 @@ export function render(root, { x, w, b, start }) {
   boxes.forEach((box, j) => box.addEventListener("change", () => { mask[j] = Number(box.checked); view.update(); }));
   inverted.addEventListener("change", () => view.update());
   const tick = "display:inline-flex;align-items:center;gap:0.15em;min-height:26px;margin-right:0.3em";
-  const size = "width:16px;height:16px;margin:0;accent-color:var(--dropout)";
-  for (const box of [...boxes, inverted]) set(box, { style: size });
+  const size = "width:16px;height:16px;margin:0;accent-color:currentColor";
+  for (const box of [...boxes, inverted]) set(box, { style: size, class: "dropout" });
   const row = element("div", { role: "group", "aria-label": "inputs that are kept", style: "margin-top:0.2em" },
     element("span", { style: "margin-right:0.4em" }, "keep"),
     ...boxes.map((box, j) => element("label", { style: tick }, box, String(j + 1))));
@@ -118,17 +127,7 @@ export function render(root, { x, w, b, start }) {
     put(names.mean, mu, on ? 1 : -1);
     put(names.here, z, z > mu ? 1 : -1);
 
-    const kept = mask.reduce((a, v) => a + v), likely = (1 - p) ** kept * p ** (d - kept);
-    const first = `This mask keeps ${kept} of the ${d} inputs: z = ${number(z)}`;
-    const outside = 1 - mass.reduce((a, v) => a + v);
-    const rest = outside >= 0.005 ? ` ${Math.round(100 * outside)} % of the probability lies off the chart.` : "";
-    if (p === 0) return `${first}. At p = 0 only the mask that keeps all can occur: z = ${number(clean)}, without spread.`;
-    const deviations = (z - mu) / std, where = Math.abs(deviations) < 0.05 ? "on the mean" :
-      `${number(Math.abs(deviations), 1)} standard deviations ${deviations > 0 ? "above" : "below"} the mean`;
-    const average = on ? `Over all ${2 ** d} masks the mean is ${number(mu)}, as without a mask, and the standard deviation ` +
-      `${number(std)}.` : `Over all ${2 ** d} masks the mean is ${number(mu)} and the standard deviation ${number(std)}; ` +
-      `without a mask z is ${number(clean)}.`;
-    return `${first}, ${where}; its probability is ${likely.toPrecision(2)}. ${average}${rest}`;
+    return sentence(mask, x, w, b, p, on);
   }
 
   const keep = (which) => { mask = x.map((_, j) => Number(which(j))); };

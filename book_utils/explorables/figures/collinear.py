@@ -3,11 +3,14 @@
 import numpy as np
 
 from book_utils.explorables._element import Explorable
+from book_utils.explorables._maths import contour
+from book_utils.explorables._text import number
 from book_utils.linear import lstsq
 from book_utils.style import COLORS
 
 TARGETS = np.array([0.9, 0.6, 0.9, 0.6])
 LEVELS = [0.1, 0.4, 1.6]
+START = {"theta": 10, "y1": 0.9}
 
 
 def columns(theta):
@@ -18,37 +21,40 @@ def columns(theta):
                             np.cos(half) * along - np.sin(half) * across])
 
 
+def gram(X):
+    """X'X."""
+    return np.transpose(X) @ X
+
+
 def singular_values(X):
     """Both singular values, largest first."""
     return np.linalg.svd(X, compute_uv=False)
 
 
-def loss_contour(X, w_hat, level, n=80):
-    """n points w with ||X (w - w_hat)||² = level: (n, 2)."""
-    (a, b), (_, c) = np.asarray(X).T @ X
-    phi, t = np.arctan2(2 * b, a - c) / 2, 2 * np.pi * np.arange(n) / n
-    v1, v2 = np.array([np.cos(phi), np.sin(phi)]), np.array([-np.sin(phi), np.cos(phi)])
-    s1, s2 = singular_values(X)
-    return w_hat + np.sqrt(level) * (np.outer(np.cos(t) / s1, v1) + np.outer(np.sin(t) / s2, v2))
+def sensitivity(X):
+    """How far the least-squares weights move when the first target moves by 1: a column of the pseudoinverse."""
+    return np.linalg.norm(np.linalg.pinv(X)[:, 0])
 
 
-def collinear(theta=10, y1=0.9):
-    """Turn the angle between two features and move one target: the contours stretch, the weights fly off.
+def sentence(theta, y):
+    """For the four targets y; theta in degrees."""
+    X = columns(theta)
+    (w1, w2), (s1, s2), moved = lstsq(X, y), singular_values(X), number(sensitivity(X), 1)
+    off = abs(w1 - 1) > 7 or abs(w2) > 7 or w1 * np.cos(np.deg2rad(theta / 2)) > 4
+    return (f"cond(X) = s₁/s₂ = {number(s1 / s2, 1)}. The best weights are ŵ = ({number(w1, 1)}, {number(w2, 1)})"
+            f"{', off the chart' if off else ''}; moving the one target y₁ by 1 moves ŵ by {moved}.")
 
-    Parameters
-    ----------
-    theta : float
-        Angle between the features at the start, in degrees.
-    y1 : float
-        The first of the four targets at the start.
-    """
+
+def collinear():
+    """Turn the angle between two features and move one target: the contours stretch, the weights fly off."""
     import matplotlib.pyplot as plt
 
+    theta, y1 = START.values()
     X, y = columns(theta), np.array([y1, *TARGETS[1:]])
     w = lstsq(X, y)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained")
     for level in LEVELS:
-        left.plot(*loss_contour(X, w, level).T, color=COLORS["none"], lw=1)
+        left.plot(*contour(gram(X), w, level / 2).T, color=COLORS["none"], lw=1)
     left.plot(*w, "o", color=COLORS["none"])
     left.annotate("ŵ", w, xytext=(6, 6), textcoords="offset points")
     left.set(xlim=(-6, 8), ylim=(-7, 7), xlabel="weight $w_1$", ylabel="weight $w_2$")
@@ -65,7 +71,7 @@ def collinear(theta=10, y1=0.9):
     right.plot(s[0] * np.cos(t), s[1] * np.sin(t), ":", color="gray", lw=1)
     right.set(xlim=(-1.6, 4), ylim=(-2.8, 2.8), xlabel="along both features", ylabel="across them")
     return Explorable(
-        "collinear", {"start": {"theta": theta, "y1": y1}, "y": TARGETS, "levels": LEVELS}, fallback=figure,
+        "collinear", {"start": START, "y": TARGETS, "levels": LEVELS}, fallback=figure,
         alt=f"Left: the contours of the training error in weight space form a long narrow valley around the best "
             f"weights, {w[0]:.1f} and {w[1]:.1f}. Right: two feature arrows {theta} degrees apart, and the long detour "
             f"along them to the prediction. The condition number is {s[0] / s[1]:.1f}.")

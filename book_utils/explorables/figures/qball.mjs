@@ -1,5 +1,7 @@
 // The ball of the q-norm that the loss of two features touches.
-import { add, frame, number, panel, path, set } from "./view.mjs";
+import { contour } from "../maths.mjs";
+import { number, significant } from "../text.mjs";
+import { add, frame, panel, path, set } from "../view.mjs";
 
 /** 4n points with |w1|^q + |w2|^q = t^q, counterclockwise from (t, 0). */
 export function ball(q, t, n = 60) {
@@ -9,18 +11,6 @@ export function ball(q, t, n = 60) {
   });
   const next = quarter.map(([x, y]) => [-y, x]), minus = ([x, y]) => [-x, -y];
   return [...quarter, ...next, ...quarter.map(minus), ...next.map(minus)];
-}
-
-/** n points w with (w - w_hat)' G (w - w_hat) / 2 = level. */
-export function contour(G, w_hat, level, n = 80) {
-  const [[a, b], [, c]] = G, phi = Math.atan2(2 * b, a - c) / 2, cos = Math.cos(phi), sin = Math.sin(phi);
-  const s1 = a * cos * cos + 2 * b * cos * sin + c * sin * sin;
-  const s2 = a * sin * sin - 2 * b * cos * sin + c * cos * cos;
-  return Array.from({ length: n }, (_, i) => {
-    const angle = (2 * Math.PI * i) / n;
-    const e1 = Math.sqrt((2 * level) / s1) * Math.cos(angle), e2 = Math.sqrt((2 * level) / s2) * Math.sin(angle);
-    return [w_hat[0] + e1 * cos - e2 * sin, w_hat[1] + e1 * sin + e2 * cos];
-  });
 }
 
 const gradient = (G, w_hat, w) => G.map((row) => row[0] * (w[0] - w_hat[0]) + row[1] * (w[1] - w_hat[1]));
@@ -59,6 +49,19 @@ export function constrained_minimum(G, w_hat, q, t, n = 200) {
   return candidates.reduce((best, w) => (loss(w) < loss(best) ? w : best));
 }
 
+/** w is the constrained minimum. */
+export function sentence(G, w_hat, q, t, w) {
+  if (w[0] === w_hat[0] && w[1] === w_hat[1]) return "The ball contains ŵ: w = ŵ, and the constraint does nothing.";
+  const name = (j) => (j ? "w₂" : "w₁"), zero = w.indexOf(0), small = w.findIndex((value) => Math.abs(value) < 0.005);
+  const said = zero >= 0 ? `${name(zero)} is exactly 0: the loss touches the ball at a corner.`
+    : small >= 0 ? `No weight is exactly 0: ${name(small)} is ${significant(w[small])}, small, but not zero.`
+    : "No weight is exactly 0: the loss touches the ball away from the axes.";
+  const g = gradient(G, w_hat, w), pull = Math.max(0, -(g[0] * w[0] + g[1] * w[1]));
+  if (q === 1) return `${said} The lasso with λ = ${number(pull / t)} gives the same weights.`;
+  if (q === 2) return `${said} Ridge with λ = ${number(pull / (t * t))} gives the same weights.`;
+  return q < 1 ? `${said} The ball is not convex: there can be other local minima, and the best can jump from one to another.` : said;
+}
+
 export function render(root, { start, G, w_hat }) {
   const plane = panel({ label: "Weight space: the ball of the q-norm and the contour of the loss that touches it",
     x: [-2.2, 3.8], y: [-2.7, 2.7], xticks: [-2, -1, 0, 1, 2, 3], yticks: [-2, -1, 0, 1, 2], xlabel: "weight w₁", ylabel: "weight w₂" });
@@ -82,7 +85,7 @@ export function render(root, { start, G, w_hat }) {
     add(bars.plot, "text", { x: bars.X(1 + j), y: bars.Y(-0.75), "text-anchor": "middle" }, j ? "w₂" : "w₁");
     return { bar: add(bars.plot, "rect", {}), text: add(bars.plot, "text", { "text-anchor": "middle" }) };
   });
-  const shown = (value) => (value === 0 ? "0" : Math.abs(value) < 0.005 ? value.toExponential(0).replaceAll("-", "−") : number(value));
+  const shown = (value) => (value === 0 ? "0" : Math.abs(value) < 0.005 ? significant(value) : number(value));
 
   function draw({ q, t }) {
     const w = constrained_minimum(G, w_hat, q, t), g = gradient(G, w_hat, w);
@@ -98,17 +101,7 @@ export function render(root, { start, G, w_hat }) {
       set(bar, { class: `${kind} dot`, ...block(1.19 + j, w[j]) });
       set(text, { x: bars.X(1.19 + j), y: bars.Y(Math.max(0, w[j])) - 5 }).textContent = shown(w[j]);
     });
-
-    if (level === 0) return `The ball contains ŵ: w = ŵ, and the constraint does nothing.`;
-    const zero = w.findIndex((value) => value === 0), small = w.findIndex((value) => Math.abs(value) < 0.005);
-    const name = (j) => (j ? "w₂" : "w₁");
-    const said = zero >= 0 ? `${name(zero)} is exactly 0: the loss touches the ball at a corner.`
-      : small >= 0 ? `No weight is exactly 0: ${name(small)} is ${shown(w[small])}, small, but not zero.`
-      : "No weight is exactly 0: the loss touches the ball away from the axes.";
-    const pull = Math.max(0, -(g[0] * w[0] + g[1] * w[1]));
-    if (q === 1) return `${said} The lasso with λ = ${number(pull / t)} gives the same weights.`;
-    if (q === 2) return `${said} Ridge with λ = ${number(pull / (t * t))} gives the same weights.`;
-    return q < 1 ? `${said} The ball is not convex: there can be other local minima, and the best can jump from one to another.` : said;
+    return sentence(G, w_hat, q, t, w);
   }
 
   frame(root, { views: [plane.node, bars.node], start, draw,

@@ -1,6 +1,8 @@
 // Two features, nearly parallel: what least squares makes of them.
-import { lstsq } from "./linear.mjs";
-import { add, frame, number, panel, path, set } from "./view.mjs";
+import { lstsq } from "../linear.mjs";
+import { contour } from "../maths.mjs";
+import { number } from "../text.mjs";
+import { add, frame, panel, path, set } from "../view.mjs";
 
 /** Four observations of two unit features with the angle theta (degrees) between them: [[x1, x2], ...]. */
 export function columns(theta) {
@@ -9,34 +11,42 @@ export function columns(theta) {
   return [1, -1, 1, -1].map((sign) => [along + sign * across, along - sign * across]);
 }
 
-/** Singular values of X (n x 2), largest first, from the 2 x 2 matrix X'X. */
-export function singular_values(X) {
+/** X'X of X (n x 2). */
+export function gram(X) {
   let a = 0, b = 0, c = 0;
   for (const [p, q] of X) { a += p * p; b += p * q; c += q * q; }
-  const s1 = Math.sqrt((a + c) / 2 + Math.hypot((a - c) / 2, b));
+  return [[a, b], [b, c]];
+}
+
+/** Singular values of X (n x 2), largest first, from the 2 x 2 matrix X'X. */
+export function singular_values(X) {
+  const [[a, b], [, c]] = gram(X), s1 = Math.sqrt((a + c) / 2 + Math.hypot((a - c) / 2, b));
   let det = 0; // det(X'X) as a sum of squared 2 x 2 minors: no cancellation when the columns are nearly parallel
   for (let i = 0; i < X.length; i++)
     for (let j = i + 1; j < X.length; j++) det += (X[i][0] * X[j][1] - X[i][1] * X[j][0]) ** 2;
   return [s1, Math.sqrt(det) / s1];
 }
 
-/** Points w with ||X (w - w_hat)||^2 = level: an ellipse along the right singular vectors, half-axes sqrt(level)/s. */
-export function loss_contour(X, w_hat, level, n = 80) {
-  let a = 0, b = 0, c = 0;
-  for (const [p, q] of X) { a += p * p; b += p * q; c += q * q; }
-  const phi = Math.atan2(2 * b, a - c) / 2, [s1, s2] = singular_values(X);
-  return Array.from({ length: n }, (_, i) => {
-    const t = (2 * Math.PI * i) / n;
-    const e1 = (Math.sqrt(level) / s1) * Math.cos(t), e2 = (Math.sqrt(level) / s2) * Math.sin(t);
-    return [w_hat[0] + e1 * Math.cos(phi) - e2 * Math.sin(phi), w_hat[1] + e1 * Math.sin(phi) + e2 * Math.cos(phi)];
-  });
+/** How far the least-squares weights move when the first of the four targets moves by 1. */
+export function sensitivity(X) {
+  return Math.hypot(...lstsq(X, [1, 0, 0, 0]));
+}
+
+const WEIGHTS = { x: [-6, 8], y: [-7, 7] }, EDGE = 4; // of both pictures
+
+/** For the four targets y; theta in degrees. */
+export function sentence(theta, y) {
+  const X = columns(theta), [w1, w2] = lstsq(X, y), [s1, s2] = singular_values(X), { x: [left, right], y: [low, high] } = WEIGHTS;
+  const outside = w1 < left || w1 > right || w2 < low || w2 > high || w1 * Math.cos((theta * Math.PI) / 360) > EDGE;
+  return `cond(X) = s₁/s₂ = ${number(s1 / s2, 1)}. The best weights are ŵ = (${number(w1, 1)}, ${number(w2, 1)})` +
+    `${outside ? ", off the chart" : ""}; moving the one target y₁ by 1 moves ŵ by ${number(sensitivity(X), 1)}.`;
 }
 
 export function render(root, { start, y, levels }) {
   const weights = panel({ label: "Weight space: contours of the training error around the least-squares weights",
-    x: [-6, 8], y: [-7, 7], xticks: [-5, 0, 5], yticks: [-5, 0, 5], xlabel: "weight w₁", ylabel: "weight w₂" });
+    ...WEIGHTS, xticks: [-5, 0, 5], yticks: [-5, 0, 5], xlabel: "weight w₁", ylabel: "weight w₂" });
   const plane = panel({ label: "Data space: the two features as arrows, the prediction as their combination, and the ellipse of singular values",
-    x: [-1.6, 4], y: [-2.8, 2.8], xticks: [-1, 0, 1, 2, 3], yticks: [-2, -1, 0, 1, 2],
+    x: [-1.6, EDGE], y: [-2.8, 2.8], xticks: [-1, 0, 1, 2, 3], yticks: [-2, -1, 0, 1, 2],
     xlabel: "along both features", ylabel: "across them" });
 
   const valley = add(weights.plot, "path", { class: "none band" });
@@ -56,13 +66,12 @@ export function render(root, { start, y, levels }) {
   function draw({ theta, y1 }) {
     const X = columns(theta), targets = [y1, ...y.slice(1)];
     const w = lstsq(X, targets), [s1, s2] = singular_values(X);
-    const per_unit = Math.hypot(...lstsq(X, [1, 0, 0, 0]));
+    const outlines = levels.map((level) => path(weights, contour(gram(X), w, level / 2), true));
 
-    contours.forEach((node, i) => set(node, { d: path(weights, loss_contour(X, w, levels[i]), true) }));
-    set(valley, { d: path(weights, loss_contour(X, w, levels[0]), true) });
+    contours.forEach((node, i) => set(node, { d: outlines[i] }));
+    set(valley, { d: outlines[0] });
     const half = (theta * Math.PI) / 360, tip = [Math.cos(half), Math.sin(half)];
     const at = [Math.min(7.8, Math.max(-5.8, w[0])), Math.min(6.8, Math.max(-6.8, w[1]))];
-    const outside = at[0] !== w[0] || at[1] !== w[1] || w[0] * tip[0] > 4;
     set(best, { cx: weights.X(at[0]), cy: weights.Y(at[1]) });
     set(bestName, { x: weights.X(at[0]) + (at[0] > 7 ? -18 : 9), y: weights.Y(at[1]) - 8 });
 
@@ -84,8 +93,7 @@ export function render(root, { start, y, levels }) {
     set(target, { cx: plane.X(fitted[0]), cy: plane.Y(fitted[1]) });
     set(targetName, { x: plane.X(fitted[0]) + 8, y: plane.Y(fitted[1]) - 6 });
 
-    return `cond(X) = s₁/s₂ = ${number(s1 / s2, 1)}. The best weights are ŵ = (${number(w[0], 1)}, ${number(w[1], 1)})` +
-      `${outside ? ", off the chart" : ""}; moving the one target y₁ by 1 moves ŵ by ${number(per_unit, 1)}.`;
+    return sentence(theta, targets);
   }
 
   frame(root, { views: [weights.node, plane.node], start, draw,

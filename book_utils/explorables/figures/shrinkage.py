@@ -3,10 +3,11 @@
 import numpy as np
 
 from book_utils.explorables._element import Explorable
+from book_utils.explorables._text import number
 from book_utils.linear import ridge_path
 from book_utils.style import COLORS
 
-RANGE = (-8.0, 0.5)  # log10 of the penalty
+RANGE, START = (-8.0, 0.5), -6.5  # log10 of the penalty
 
 
 def filter_factors(s, n, lam):
@@ -31,14 +32,17 @@ def loo_mse(U, s, Uy, y, lam):
     return np.mean(np.square(errors))
 
 
-def shrinkage(log_lam=-6.5):
-    """A polynomial of degree 9 through 14 points: the penalty moves curve, weights and filter factors together.
+def sentence(lam, best, U, s, Vt, Uy, y):
+    """`lam` and `best` are penalties: the one at hand, and that of the smallest leave-one-out error."""
+    dof, error = filter_factors(s, len(y), lam).sum(), loo_mse(U, s, Uy, y, lam)
+    outside = np.sum(abs(coefficients(s, Vt, Uy, len(y), lam)) > 16)
+    return (f"{number(dof, 1)} of {len(s)} degrees of freedom are left. Leave-one-out error {number(error, 3)}; "
+            f"the smallest is {number(loo_mse(U, s, Uy, y, best), 3)}."
+            + (f" {outside} of the weights {'are' if outside > 1 else 'is'} off the chart." if outside else ""))
 
-    Parameters
-    ----------
-    log_lam : float
-        The penalty at the start, as log10 λ.
-    """
+
+def shrinkage():
+    """A polynomial of degree 9 through 14 points: the penalty moves curve, weights and filter factors together."""
     import matplotlib.pyplot as plt
 
     rng = np.random.default_rng(1)
@@ -55,7 +59,7 @@ def shrinkage(log_lam=-6.5):
     U, s, Vt = (U * signs).round(6), s.round(9), (Vt * signs[:, None]).round(6)
     Uy, steps = (U.T @ y).round(6), np.linspace(*RANGE, 86)
     path = ridge_path(X, y, 10**steps, centered=True)
-    best, w = steps[path.loo_mse.argmin()].round(1), coefficients(s, Vt, Uy, len(y), 10**log_lam)
+    best, w = steps[path.loo_mse.argmin()].round(1), coefficients(s, Vt, Uy, len(y), 10**START)
 
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7, 2.7), layout="constrained")
     left.plot(grid, truth, "k--", lw=1.2)
@@ -63,13 +67,13 @@ def shrinkage(log_lam=-6.5):
     left.plot(x, y_raw, "o", color=COLORS["data"], ms=4)
     left.set(xlabel="x", ylabel="y", ylim=(-1.6, 1.8))
     middle.plot(steps, path.coefs, color=COLORS["l2"], lw=1)
-    middle.axvline(log_lam, color="black")
+    middle.axvline(START, color="black")
     middle.set(xlabel=r"$\log_{10}\lambda$", ylabel="weights", ylim=(-16, 16))
-    right.bar(np.arange(1, 10), filter_factors(s, len(y), 10**log_lam), color=COLORS["l2"])
+    right.bar(np.arange(1, 10), filter_factors(s, len(y), 10**START), color=COLORS["l2"])
     right.set(xlabel="direction i", ylabel="filter factor", xticks=[1, 3, 5, 7, 9])
     return Explorable(
         "shrinkage",
-        {"start": log_lam, "best": best, "x": x, "y": y.round(8), "level": level.round(8), "grid": grid.round(4),
+        {"start": START, "best": best, "x": x, "y": y.round(8), "level": level.round(8), "grid": grid.round(4),
          "features": features.round(8), "truth": truth.round(4), "U": U, "s": s, "Vt": Vt, "Uy": Uy, "range": RANGE},
         fallback=figure,
         alt="Left: a polynomial of degree nine wiggles through fourteen gray points, away from the dashed true curve. "

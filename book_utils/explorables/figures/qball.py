@@ -3,10 +3,13 @@
 import numpy as np
 
 from book_utils.explorables._element import Explorable
+from book_utils.explorables._maths import contour
+from book_utils.explorables._text import number, significant
 from book_utils.style import COLORS
 
 GRAM = np.array([[1.0, 0.3], [0.3, 1.0]])
 W_HAT = np.array([2.2, 0.62])
+START = {"q": 1.0, "t": 1.3}
 
 
 def ball(q, t, n=60):
@@ -15,15 +18,6 @@ def ball(q, t, n=60):
     x, y = t * np.cos(phi) ** (2 / q), t * np.sin(phi) ** (2 / q)
     quarter, next_quarter = np.column_stack([x, y]), np.column_stack([-y, x])
     return np.vstack([quarter, next_quarter, -quarter, -next_quarter])
-
-
-def contour(G, w_hat, level, n=80):
-    """n points w with (w - w_hat)' G (w - w_hat) / 2 = level: (n, 2)."""
-    (a, b), (_, c) = np.asarray(G)
-    phi, t = np.arctan2(2 * b, a - c) / 2, 2 * np.pi * np.arange(n) / n
-    v1, v2 = np.array([np.cos(phi), np.sin(phi)]), np.array([-np.sin(phi), np.cos(phi)])
-    s1, s2 = v1 @ G @ v1, v2 @ G @ v2
-    return w_hat + np.sqrt(2 * level) * (np.outer(np.cos(t) / np.sqrt(s1), v1) + np.outer(np.sin(t) / np.sqrt(s2), v2))
 
 
 def constrained_minimum(G, w_hat, q, t, n=200):
@@ -61,21 +55,32 @@ def constrained_minimum(G, w_hat, q, t, n=200):
     return np.array(candidates[int(np.argmin(losses))])
 
 
-def qball(q=1.0, t=1.3):
-    """Change the norm and the radius of a ball: where does the loss of two features touch it?
+def sentence(G, w_hat, q, t, w):
+    """`w` is the constrained minimum; λ is what balances the gradient of the loss there."""
+    w = np.asarray(w)
+    if np.array_equal(w, w_hat):
+        return "The ball contains ŵ: w = ŵ, and the constraint does nothing."
+    smaller = int(np.argmin(abs(w)))
+    name, size, gradient = ("w₁", "w₂")[smaller], abs(w[smaller]), G @ (w - w_hat)
+    said = (f"{name} is exactly 0: the loss touches the ball at a corner." if size == 0 else
+            f"No weight is exactly 0: {name} is {significant(w[smaller])}, small, but not zero." if size < 0.005 else
+            "No weight is exactly 0: the loss touches the ball away from the axes.")
+    if q == 1:
+        return f"{said} The lasso with λ = {number(abs(gradient).max())} gives the same weights."
+    if q == 2:
+        return f"{said} Ridge with λ = {number(np.linalg.norm(gradient) / t)} gives the same weights."
+    return said if q > 1 else (
+        f"{said} The ball is not convex: there can be other local minima, and the best can jump from one to another.")
 
-    Parameters
-    ----------
-    q : float
-        The norm at the start, 0.5 to 4: 1 is the lasso's, 2 is that of ridge.
-    t : float
-        Radius of the ball at the start, 0.2 to 3.
-    """
+
+def qball():
+    """Change the norm and the radius of a ball: where does the loss of two features touch it?"""
     import matplotlib.pyplot as plt
 
+    q, t = START.values()
     w = constrained_minimum(GRAM, W_HAT, q, t)
     level = (w - W_HAT) @ GRAM @ (w - W_HAT) / 2
-    color = {1: COLORS["l1"], 2: COLORS["l2"]}.get(q, "black")
+    color = COLORS["l1"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained", width_ratios=(6, 5))
     left.fill(*ball(q, t).T, color=color, alpha=0.2, lw=0)
     for share in (0.25, 1, 1.7):
@@ -93,7 +98,7 @@ def qball(q=1.0, t=1.3):
                        textcoords="offset points", ha="center")
     right.set(xticks=[1, 2], xticklabels=["$w_1$", "$w_2$"], ylabel="ŵ (outlined) and w", ylim=(-1, 3))
     return Explorable(
-        "qball", {"start": {"q": q, "t": t}, "G": GRAM, "w_hat": W_HAT}, fallback=figure,
+        "qball", {"start": START, "G": GRAM, "w_hat": W_HAT}, fallback=figure,
         alt=f"Left: elliptic contours of the loss around the least-squares weights {W_HAT[0]} and {W_HAT[1]}; one of "
             f"them touches the ball of the {q:g}-norm of radius {t:g}. Right: the weights of the point of contact, "
             f"{w[0]:.2f} and {w[1]:.2f}, as bars beside the least-squares weights.")
