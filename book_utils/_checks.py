@@ -106,7 +106,7 @@ def checked_rows(X):
     return X
 
 
-def checked(X, y):
+def checked_data(X, y):
     """X (n, d) and y (n,) as float64 arrays, or a ValueError that says what to change."""
     X, (y,) = checked_rows(X), checked_factors(y=y)
     if y.shape != (len(X),):

@@ -8,8 +8,8 @@ Here stands what is exact, or one draw; asking a torch model many times is `book
 import numpy as np
 
 from book_utils._checks import (
-    checked,
     checked_count,
+    checked_data,
     checked_factors,
     checked_finite,
     checked_flag,
@@ -240,7 +240,7 @@ def expected_squared_loss(X, y, w, p):
     >>> expected_squared_loss([[1], [1]], [1, 3], [2], 0.5)
     2.5
     """
-    X, y = checked(X, y)
+    X, y = checked_data(X, y)
     mean, var = preactivation_moments(X, w, p)
     # E (y - z)² = (y - E z)² + Var z
     return float(((y - mean) ** 2 + var).mean() / 2)
@@ -316,7 +316,7 @@ def dropout_ridge(X, y, p):
     >>> dropout_ridge([[1], [1]], [1, 3], 0.5)
     array([1.])
     """
-    X, y = checked(X, y)
+    X, y = checked_data(X, y)
     p = checked_p(p)
     norms = np.linalg.norm(X, axis=0)
     scale = np.where(norms > 0, norms, 1.0)

@@ -12,8 +12,8 @@ from sklearn.linear_model import Lasso
 from sklearn.linear_model import lasso_path as sklearn_lasso_path
 from test_linear import problem, problems
 
-from book_utils import _descent
-from book_utils._descent import duality_gap
+from book_utils import _coordinate_descent
+from book_utils._coordinate_descent import duality_gap
 from book_utils.linear import lasso, lasso_path, lstsq, soft_threshold
 
 
@@ -166,14 +166,14 @@ def test_the_gap_is_the_textbooks_and_bounds_the_distance_from_the_minimum(case,
 def test_sweeps_alone_descend_to_the_same_minimum(monkeypatch):
     X, y = problem(40, 10, seed=12)
     expected = lasso_path(X, y, [0.1, 0.01])
-    monkeypatch.setattr(_descent, "settle", lambda G, c, w, lam: w)
+    monkeypatch.setattr(_coordinate_descent, "settle", lambda G, c, w, lam: w)
     assert np.allclose(lasso_path(X, y, [0.1, 0.01]), expected, atol=1e-5)
 
 
 def test_a_minimum_that_is_not_certified_is_announced(monkeypatch):
     X, y = problem(20, 10, seed=11)
-    monkeypatch.setattr(_descent, "MAX_ROUNDS", 1)
-    monkeypatch.setattr(_descent, "settle", lambda G, c, w, lam: w)
+    monkeypatch.setattr(_coordinate_descent, "MAX_ROUNDS", 1)
+    monkeypatch.setattr(_coordinate_descent, "settle", lambda G, c, w, lam: w)
     with pytest.warns(RuntimeWarning, match="stopped at a duality gap of .*standardize"):
         lasso_path(X, y, [0.001])
 
