@@ -121,7 +121,7 @@ def _centered(name, a):
 
 
 def _outside(Q, y, noise):
-    """(I - QQᵀ)y and the diagonal of I - QQᵀ, (n,) each; exactly 0 in rows where the latter is rounding, `noise` (n,)."""
+    """(I - QQᵀ)y and the diagonal of I - QQᵀ, (n,) each; exactly 0 in rows where that is rounding, `noise` (n,)."""
     residual, room = y - Q @ (Q.T @ y), 1 - np.square(Q).sum(axis=1)
     close = np.flatnonzero(room < 1e-4)  # here digits cancel: form these columns of I - QQᵀ, and project them twice
     P = np.zeros((len(Q), len(close)))
