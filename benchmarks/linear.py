@@ -5,6 +5,7 @@ sides. Only the ratios mean anything on another machine.
 """
 
 import warnings
+from unittest.mock import patch
 
 import numpy as np
 from sklearn.datasets import load_diabetes
@@ -62,7 +63,6 @@ def lasso_table():
     print("lasso path, 100 penalties: time over scikit-learn's compiled lasso_path at the same promised duality gap\n")
     print(f"{'':18s}{'promised':>9s}{'ratio':>8s}{'sweeps only':>13s}{'scikit-learn':>14s}"
           "   gaps reached (book, scikit-learn)")
-    settle, max_rounds = _coordinate_descent.settle, _coordinate_descent.MAX_ROUNDS
     for name, X, y in problems():
         lams = abs(X.T @ y).max() / len(X) * np.geomspace(1, 1e-3, 100)
         for tolerance in (1e-4, 1e-8, 1e-12):
@@ -72,11 +72,10 @@ def lasso_table():
                 return lasso_path(X, y, lams)
 
             def sweeps_only(X=X, y=y, lams=lams):
-                _coordinate_descent.settle, _coordinate_descent.MAX_ROUNDS = lambda G, c, w, lam: w, 10_000
-                try:
+                with (patch.object(_coordinate_descent, "settle", lambda G, c, w, lam: w),
+                      patch.object(_coordinate_descent, "MAX_ROUNDS", 10_000),
+                      patch.object(_coordinate_descent, "PATIENCE", 10_000)):
                     return lasso_path(X, y, lams)
-                finally:
-                    _coordinate_descent.settle, _coordinate_descent.MAX_ROUNDS = settle, max_rounds
 
             def compiled(X=X, y=y, lams=lams, tolerance=tolerance):
                 return sklearn_lasso_path(X, y, alphas=lams, tol=tolerance / 2, max_iter=10**6)[1].T

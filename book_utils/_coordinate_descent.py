@@ -8,6 +8,7 @@ where the one before it ended (the warm start), and once the signs have come to 
 import warnings
 
 import numpy as np
+from scipy.linalg import orth
 
 TOLERANCE = 1e-12  # duality gap, relative to the loss of w = 0
 MAX_ROUNDS = 100  # for each lam
@@ -72,11 +73,11 @@ class CoordinateDescent:
     def __init__(self, X, y):
         (self.n, d), self.limit = X.shape, TOLERANCE * (y @ y) / (2 * len(y))
         self.lam_max = abs(X.T @ y).max() / self.n
-        if d < self.n:  # X = QR: what of y is perpendicular to X changes no weight, but its rounding hides a small lam
-            R = np.linalg.qr(np.column_stack([X, y]), mode="r")
-            X, y = R[:d, :d], R[:d, d]
-        # Nothing can be divided by the square of a column if that vanishes.
-        self.X, self.y, self.w = X * (np.square(X).sum(axis=0) > np.finfo(float).tiny), y, np.zeros(d)
+        sizes = np.linalg.norm(X, axis=0)
+        usable = sizes**2 > np.finfo(float).tiny  # else nothing can be divided by the column's square
+        # What of y no feature can explain changes no weight, but its rounding would hide a small lam: leave it out.
+        Q = orth(X * usable / np.where(usable, sizes, 1))
+        self.X, self.y, self.w = Q.T @ X * usable, Q.T @ y, np.zeros(d)
         self.gram = self.gram_of(slice(None)) if d <= self.n else None  # else only the active features' part of it
 
     def gram_of(self, A):
