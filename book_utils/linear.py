@@ -123,11 +123,9 @@ def _centered(name, a):
 def _outside(Q, y, noise):
     """(I - QQᵀ)y and the diagonal of I - QQᵀ, (n,) each; exactly 0 in rows where that is rounding, `noise` (n,)."""
     residual, room = y - Q @ (Q.T @ y), 1 - np.square(Q).sum(axis=1)
-    close = np.flatnonzero(room < 1e-4)  # here digits cancel: form these columns of I - QQᵀ, and project them twice
-    P = np.zeros((len(Q), len(close)))
-    P[close, np.arange(len(close))] = 1
-    for _ in range(2):
-        P -= Q @ (Q.T @ P)
+    close = np.flatnonzero(room < 1e-4)  # where digits cancel: form these columns of I - QQᵀ
+    P = -Q @ Q[close].T
+    P[close, np.arange(len(close))] += 1
     P *= np.linalg.norm(P, axis=0) > noise[close]
     residual[close], room[close] = y @ P, np.square(P).sum(axis=0)
     return residual, room
@@ -191,6 +189,8 @@ def ridge_path(X, y, lams, *, centered=False):
     # `common` (k, 1) is a factor that a row inside the span has in both, so that it cancels, also in the limit 0.
     smallest = power.min(initial=np.inf)
     common, taken = lams / (lams + smallest), (lams + smallest) / (lams + power)
+    if centered:  # of a small singular value, rounding of the mean is not small
+        U = U - U.mean(axis=0)
     Q = np.column_stack([U, np.full(n, n**-0.5)]) if centered else U
     noise = max(X.shape) * np.finfo(float).eps * np.linalg.norm(U * (s.max(initial=0) / s), axis=1)
     outside, room = _outside(Q, y, noise)

@@ -33,10 +33,18 @@ def lonely(d):
     return X
 
 
+def small_unit():
+    """Ten rows that mix three features; the third, a millionth as large, is told by one row alone."""
+    X = np.random.default_rng(9).standard_normal((10, 3))
+    X[:, 2] = 1e-6 * (np.arange(10) == 4)
+    return X @ np.linalg.qr(X[:3] + 1)[0]
+
+
 DATA = {"n < d": problem(5, 9, seed=0)[0], "n = d": problem(6, 6, seed=1)[0], "n > d": problem(12, 4, seed=2)[0],
         "n < d, low rank": problem(6, 9, rank=3, seed=3)[0], "n > d, low rank": problem(12, 6, rank=3, seed=4)[0],
         "lonely rows": lonely(6), "a row twice": np.vstack([problem(5, 9, seed=5)[0], problem(5, 9, seed=5)[0][0]]),
-        "one large row": np.vstack([problem(9, 2, seed=6)[0], [1e7, 3]]), "nothing": np.zeros((4, 2))}
+        "a lonely row in a small unit": small_unit(), "nothing": np.zeros((4, 2)),
+        "one large row": np.vstack([problem(9, 2, seed=6)[0], [1e7, 3]])}
 
 
 @pytest.mark.parametrize("centered", [False, True])
