@@ -226,7 +226,7 @@ def jensen_gap(phi, x, w, p, b=0.0):
     >>> round(jensen_gap(np.square, [1, 2], [3, 1], 0.5), 12)
     13.0
     """
-    x, w = checked_factors(x=x, w=w)
+    x, w, b = checked_factors(x=x, w=w, b=b)
     if x.ndim != 1:
         raise ValueError(f"x must have shape (d,), one input, not {x.shape}.")
     mean, _ = preactivation_moments(x, w, p, b)

@@ -6,7 +6,13 @@ import pytest
 import torch
 from scipy import sparse
 
-from book_utils.dropout import dropout_ridge, expected_squared_loss, preactivation_moments, tikhonov_penalty
+from book_utils.dropout import (
+    dropout_ridge,
+    expected_squared_loss,
+    jensen_gap,
+    preactivation_moments,
+    tikhonov_penalty,
+)
 from book_utils.linear import lasso, lstsq, ridge, ridge_path, soft_threshold
 from book_utils.uncertainty import decompose, disagreement, ensemble_gain
 
@@ -38,6 +44,7 @@ CALLS = {
     "soft_threshold": lambda X, y, w: soft_threshold(X, w), "dropout_ridge": lambda X, y, w: dropout_ridge(X, y, 0.3),
     "expected_squared_loss": lambda X, y, w: expected_squared_loss(X, y, w, 0.3),
     "preactivation_moments": lambda X, y, w: np.array(preactivation_moments(X, w, 0.3)),
+    "jensen_gap": lambda X, y, w: jensen_gap(np.square, w, w, 0.3, y[1]),
     "tikhonov_penalty": lambda X, y, w: tikhonov_penalty(X, w, 0.3), "disagreement": lambda X, y, w: disagreement(y),
     "ensemble_gain": lambda X, y, w: ensemble_gain(y, 1),
 }
