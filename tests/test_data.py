@@ -72,6 +72,7 @@ def test_flipping_turns_that_share_of_the_training_labels_and_nothing_else():
     assert (plain.y_train != flipped.y_train).sum() == 21  # 15 % of 140
     for name in ("X_train", "X_test", "y_test"):
         assert np.array_equal(getattr(plain, name), getattr(flipped, name))
+    assert (plain.y_train != circles(200, seed=5, flip=0.012).y_train).sum() == 2  # the nearest whole number to 1.68
     assert np.array_equal(circles(200, seed=5, flip=1).y_train, 1 - plain.y_train)
 
 

@@ -106,6 +106,7 @@ FITS = [lstsq, partial(ridge, lam=1.0), partial(lasso, lam=1.0), partial(ridge_p
     (X_GOOD, np.ones((3, 1)), r"not \(3, 1\)"),
     (np.array([[1.0, np.nan], [1, 1], [np.inf, 1]]), Y_GOOD, r"X\[0, 1\] is nan"),
     (X_GOOD, 1e80 * Y_GOOD, "largest number in y is 1e[+]80: choose a unit"),
+    (1e-80 * X_GOOD, Y_GOOD, "largest number in X is 1e-80: choose a unit"),
     (X_GOOD, ["a word as a target"] * 9, "y must hold real numbers .*, not .{57}[.]{3}[.]$"),
     (X_GOOD, np.array([1, np.inf, 1]), r"y\[1\] is inf"),
 ])
