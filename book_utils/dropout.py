@@ -8,10 +8,9 @@ Here stands what is exact, or one draw; asking a torch model many times is `book
 import numpy as np
 
 from book_utils._checks import (
-    checked,
     checked_count,
+    checked_data,
     checked_factors,
-    checked_finite,
     checked_flag,
     checked_p,
     checked_rows,
@@ -113,6 +112,44 @@ def preactivation_moments(x, w, p, b=0.0, *, inverted=True):
     return (1 - p) * signal + b, p * (1 - p) * power
 
 
+def variance_shift(p, mean=0.0, var=1.0):
+    """How much smaller the variance of an activation is in evaluation than in training, after inverted dropout.
+
+    Parameters
+    ----------
+    p : float
+        Probability of dropping, 0 <= p < 1.
+    mean, var : float or array
+        Mean and variance of the activation before dropout, over the data; var > 0.
+
+    Returns
+    -------
+    float or array
+        var / (var + p / (1 - p) (var + mean²)), at most 1; for a zero mean 1 - p.
+
+    Raises
+    ------
+    ValueError
+        If p is outside [0, 1), a value is not finite, or var is not positive.
+
+    Notes
+    -----
+    Li, Chen, Hu & Yang (2019), *Understanding the disharmony between dropout and batch normalization by variance
+    shift*, CVPR.
+
+    Examples
+    --------
+    >>> round(float(variance_shift(0.3)), 3)
+    0.7
+    """
+    p = checked_p(p)
+    mean, var = checked_factors(mean=mean, var=var)
+    if not (var > 0).all():
+        raise ValueError(f"var must be positive, not {var.min():g}.")
+    # Var (x m / (1 - p)) = var + E x² Var (m / (1 - p)); written like this nothing cancels
+    return var / (var + p / (1 - p) * (var + mean**2))
+
+
 def enumerate_masks(d, p):
     """All 2^d masks of d inputs with their probabilities.
 
@@ -189,7 +226,7 @@ def jensen_gap(phi, x, w, p, b=0.0):
     >>> round(jensen_gap(np.square, [1, 2], [3, 1], 0.5), 12)
     13.0
     """
-    x, w = checked_factors(x=x, w=w)
+    x, w, b = checked_factors(x=x, w=w, b=b)
     if x.ndim != 1:
         raise ValueError(f"x must have shape (d,), one input, not {x.shape}.")
     mean, _ = preactivation_moments(x, w, p, b)
@@ -240,7 +277,7 @@ def expected_squared_loss(X, y, w, p):
     >>> expected_squared_loss([[1], [1]], [1, 3], [2], 0.5)
     2.5
     """
-    X, y = checked(X, y)
+    X, y = checked_data(X, y)
     mean, var = preactivation_moments(X, w, p)
     # E (y - z)² = (y - E z)² + Var z
     return float(((y - mean) ** 2 + var).mean() / 2)
@@ -316,90 +353,9 @@ def dropout_ridge(X, y, p):
     >>> dropout_ridge([[1], [1]], [1, 3], 0.5)
     array([1.])
     """
-    X, y = checked(X, y)
+    X, y = checked_data(X, y)
     p = checked_p(p)
     norms = np.linalg.norm(X, axis=0)
     scale = np.where(norms > 0, norms, 1.0)
     w = ridge(X / scale, y, p / (1 - p) / len(X)) / scale
     return np.where(norms > 0, w, 0.0)
-
-
-def _check_two_values(*arrays):
-    values = np.unique(np.concatenate([array.ravel() for array in arrays]))
-    if not (np.isin(values, (0, 1)).all() or np.isin(values, (-1, 1)).all()):
-        raise ValueError(f"Votes and labels must all be 0 or 1, or all -1 or 1, not {values[:5].tolist()}.")
-
-
-def _checked_votes(votes):
-    (votes,) = checked_finite(votes=votes)
-    if votes.ndim not in (1, 2) or len(votes) < 2 or 0 in votes.shape:
-        raise ValueError(f"votes must have shape (T,) or (T, n), voters first, with T >= 2 voters, not {votes.shape}.")
-    _check_two_values(votes)
-    return votes
-
-
-def disagreement(votes):
-    """The share of pairs of different voters that differ, averaged over rows.
-
-    Parameters
-    ----------
-    votes : (T,) or (T, n) array
-        Voters first, T >= 2; all in {0, 1} or all in {-1, 1}.
-
-    Returns
-    -------
-    float
-        From 0 (all agree) to just above 1/2 (T / (2(T - 1)) for an even split).
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two voters, or a vote is neither of the two values.
-
-    Examples
-    --------
-    >>> disagreement([0, 1, 1, 1])
-    0.5
-    """
-    votes = _checked_votes(votes)
-    n_voters, yes = len(votes), (votes == 1).sum(axis=0)
-    # Each pair that differs has one voter on each side.
-    return float(np.mean(yes * (n_voters - yes) / (n_voters * (n_voters - 1) / 2)))
-
-
-def ensemble_gain(votes, y):
-    """Squared error of the voters, on average, minus the squared error of their average vote.
-
-    Parameters
-    ----------
-    votes : (T,) or (T, n) array
-        Voters first, T >= 2; all in {0, 1} or all in {-1, 1}.
-    y : number or (n,) array
-        Labels, of the same two values.
-
-    Returns
-    -------
-    float
-        At least 0, averaged over rows; as measured, from the errors themselves.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not match, or a vote or label is neither of the two values.
-
-    Notes
-    -----
-    Krogh & Vedelsby (1995), *Neural network ensembles, cross validation, and active learning*, NeurIPS 7. For
-    votes in {0, 1} equal to (T - 1) / (2T) times `disagreement`, for votes in {-1, 1} to 4 times that.
-
-    Examples
-    --------
-    >>> ensemble_gain([0, 1, 1, 1], 1)
-    0.1875
-    """
-    votes, (y,) = _checked_votes(votes), checked_finite(y=y)
-    if y.shape != votes.shape[1:]:
-        raise ValueError(f"y must have shape {votes.shape[1:]}, one label for each column of votes, not {y.shape}.")
-    _check_two_values(votes, y)
-    individual = ((votes - y) ** 2).mean()
-    return float(individual - ((votes.mean(axis=0) - y) ** 2).mean())

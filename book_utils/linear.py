@@ -1,7 +1,7 @@
 """Linear models to full precision, in NumPy: least squares, ridge, lasso and their paths.
 
 The loss is always J(w) = 1/(2n) ||y - Xw||² + penalty, and no function fits an intercept. The lasso's engine is
-`book_utils._descent`; penalties on the weights of a torch model are in `book_utils.penalties`.
+`book_utils._coordinate_descent`; penalties on the weights of a torch model are in `book_utils.penalties`.
 """
 
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from book_utils._checks import (
-    checked,
+    checked_data,
     checked_finite,
     checked_flag,
     checked_lams,
     checked_nonnegative,
     real_array,
 )
-from book_utils._descent import CoordinateDescent
+from book_utils._coordinate_descent import CoordinateDescent
 
 
 def _svd(X):
@@ -102,15 +102,33 @@ def ridge(X, y, lam):
     >>> ridge([[1], [1]], [1, 3], 1.0)
     array([1.])
     """
-    X, y = checked(X, y)
+    X, y = checked_data(X, y)
     lam = checked_nonnegative("lam", lam)
     U, s, Vt = _svd(X)
-    # w = sum_i s_i / (s_i² + n lam) (u_iᵀ y) v_i
-    return Vt.T @ (s / (s**2 + len(X) * lam) * (U.T @ y))
+    # w = sum_i s_i / (s_i² + n lam) (u_iᵀ y) v_i, where n lam itself could overflow
+    return Vt.T @ (s / len(X) / (s**2 / len(X) + lam) * (U.T @ y))
 
 
-def _is_centered(a):
-    return np.all(np.abs(a.mean(axis=0)) <= 1e-9 * (1 + np.abs(a).max(axis=0)))
+def _centered(name, a):
+    """An array without what rounding left of its means, or a ValueError if they are more than that."""
+    means, sizes = np.atleast_1d(a.mean(axis=0)), np.atleast_1d(abs(a).max(axis=0))
+    # A constant column that was centered is all rounding: nothing beside the others.
+    off = abs(means) > np.maximum(1e-4 * sizes, len(a) * np.finfo(float).eps * sizes.max())
+    if off.any():
+        raise ValueError(f"centered=True, but the mean of {name} is {means[off][0]:.3g} where its largest entry is "
+                         f"{sizes[off][0]:.3g}: subtract the mean of each column and that of y first.")
+    return a - a.mean(axis=0)
+
+
+def _outside(Q, y, noise):
+    """(I - QQᵀ)y and the diagonal of I - QQᵀ, (n,) each; exactly 0 in rows where that is rounding, `noise` (n,)."""
+    residual, room = y - Q @ (Q.T @ y), 1 - np.square(Q).sum(axis=1)
+    close = np.flatnonzero(room < 1e-4)  # where digits cancel: form these columns of I - QQᵀ
+    P = -Q @ Q[close].T
+    P[close, np.arange(len(close))] += 1
+    P *= np.linalg.norm(P, axis=0) > noise[close]
+    residual[close], room[close] = y @ P, np.square(P).sum(axis=0)
+    return residual, room
 
 
 @dataclass(frozen=True)
@@ -149,8 +167,8 @@ def ridge_path(X, y, lams, *, centered=False):
     Notes
     -----
     Leaving a row out keeps the total penalty n·lam, as scikit-learn's `RidgeCV` does. The shortcut
-    (y_i - ŷ_i) / (1 - h_ii) is Allen's PRESS (1974), Technometrics 16, with 1 - h_ii - 1/n if centered; rows that
-    alone determine a direction, where it is 0/0, are refitted.
+    (y_i - ŷ_i) / (1 - h_ii) is Allen's PRESS (1974), Technometrics 16, with 1 - h_ii - 1/n if centered. Where it is
+    0/0 (lam = 0 and a row that alone determines a direction) its limit for lam → 0 stands.
 
     Examples
     --------
@@ -158,31 +176,28 @@ def ridge_path(X, y, lams, *, centered=False):
     >>> path.coefs[:, 0], path.loo_mse.round(2), path.dof
     (array([2., 1.]), array([4.  , 3.56]), array([1. , 0.5]))
     """
-    X, y = checked(X, y)
-    lams, n = checked_lams(lams), len(X)
+    X, y = checked_data(X, y)
+    lams, n = checked_lams(lams)[:, None], len(X)
     if n < 2:
         raise ValueError("Leaving one out needs at least two rows, not 1.")
-    if checked_flag("centered", centered) and not (_is_centered(X) and _is_centered(y)):
-        raise ValueError("centered=True, but the means of X and y are not zero: subtract them first.")
+    if checked_flag("centered", centered):
+        X, y = _centered("X", X), _centered("y", y)
     U, s, Vt = _svd(X)
-    filters = s**2 / (s**2 + n * lams[:, None])  # (k, r)
-    Uy = U.T @ y
-    coefs = filters / s * Uy @ Vt
-    # residual and 1 - h_ii, each as the part outside the span plus what the filters take away: no cancellation
-    lost = n * lams[:, None] / (s**2 + n * lams[:, None])
-    if len(s) == n - centered:  # nothing is outside, and the factor n·lam cancels in the ratio, also in the limit 0
-        lost, outside, outside_h = 1 / (s**2 + n * lams[:, None]), 0, 0
-    else:
-        outside, outside_h = y - U @ Uy, 1 - np.square(U).sum(axis=1) - centered / n
-    residuals = outside + lost * Uy @ U.T  # (k, n)
-    left = outside_h + lost @ np.square(U).T
-    alone = left < 1e-10  # row i alone determines a direction: without it the rank falls
-    errors = residuals / np.where(alone, 1, left)
-    for k, i in np.argwhere(alone & (len(s) < n - centered)):
-        A, b = np.delete(X, i, axis=0), np.delete(y, i)
-        mean, level = A.mean(axis=0) * centered, b.mean() * centered
-        errors[k, i] = y[i] - level - (X[i] - mean) @ ridge(A - mean, b - level, lams[k] * n / (n - 1))
-    return RidgePath(coefs, np.mean(errors**2, axis=1), filters.sum(axis=1))
+    power, Uy = s**2 / n, U.T @ y
+    filters = power / (power + lams)  # (k, r)
+    # Residual and 1 - h_ii: the part outside the span of X, plus what the filters take away. Of the latter
+    # `common` (k, 1) is a factor that a row inside the span has in both, so that it cancels, also in the limit 0.
+    smallest = power.min(initial=np.inf)
+    common, taken = lams / (lams + smallest), (lams + smallest) / (lams + power)
+    if centered:  # of a small singular value, rounding of the mean is not small
+        U = U - U.mean(axis=0)
+    Q = np.column_stack([U, np.full(n, n**-0.5)]) if centered else U
+    noise = max(X.shape) * np.finfo(float).eps * np.linalg.norm(U * (s.max(initial=0) / s), axis=1)
+    outside, room = _outside(Q, y, noise)
+    common = np.where(room > 0, common, 1)  # (k, n)
+    one_minus_h = room + common * (taken @ np.square(U).T)
+    errors = (outside + common * (taken * Uy @ U.T)) / one_minus_h
+    return RidgePath(filters / s * Uy @ Vt, np.mean(errors**2, axis=1), filters.sum(axis=1))
 
 
 def soft_threshold(z, t):
@@ -261,7 +276,7 @@ def lasso(X, y, lam):
     >>> lasso([[1, 0], [0, 1]], [4, 1], 1.0)
     array([2., 0.])
     """
-    X, y = checked(X, y)
+    X, y = checked_data(X, y)
     lam = checked_nonnegative("lam", lam)
     lam_max = abs(X.T @ y).max() / len(X)
     approach = np.geomspace(lam_max, lam, 10)[1:] if 0 < lam < lam_max else [lam]
@@ -312,7 +327,7 @@ def lasso_path(X, y, lams):
            [2. , 0. ],
            [0. , 0. ]])
     """
-    X, y = checked(X, y)
+    X, y = checked_data(X, y)
     lams = checked_lams(lams)
     descent = CoordinateDescent(X, y)
     coefs = np.empty((len(lams), X.shape[1]))

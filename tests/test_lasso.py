@@ -1,5 +1,6 @@
 """The lasso: its optimality conditions, closed forms, limits, and agreement with scikit-learn and brute force."""
 
+import time
 import warnings
 from itertools import product
 
@@ -12,8 +13,8 @@ from sklearn.linear_model import Lasso
 from sklearn.linear_model import lasso_path as sklearn_lasso_path
 from test_linear import problem, problems
 
-from book_utils import _descent
-from book_utils._descent import duality_gap
+from book_utils import _coordinate_descent
+from book_utils._coordinate_descent import duality_gap
 from book_utils.linear import lasso, lasso_path, lstsq, soft_threshold
 
 
@@ -126,7 +127,7 @@ def test_nothing_to_explain_and_nothing_to_explain_it_with():
 @pytest.mark.parametrize("n, d", [(20, 5), (5, 20)])
 def test_without_penalty_it_is_lstsq(n, d):
     X, y = problem(n, d, seed=8)
-    assert np.array_equal(lasso(X, y, 0), lstsq(X, y))
+    assert np.allclose(lasso(X, y, 0), np.linalg.pinv(X) @ y, rtol=1e-9)  # the shortest minimizer
     assert np.allclose(lasso(X, y, 1e-9) @ X.T, lstsq(X, y) @ X.T, atol=1e-5)
 
 
@@ -166,14 +167,16 @@ def test_the_gap_is_the_textbooks_and_bounds_the_distance_from_the_minimum(case,
 def test_sweeps_alone_descend_to_the_same_minimum(monkeypatch):
     X, y = problem(40, 10, seed=12)
     expected = lasso_path(X, y, [0.1, 0.01])
-    monkeypatch.setattr(_descent, "settle", lambda G, c, w, lam: w)
+    for limit in ("MAX_ROUNDS", "PATIENCE"):
+        monkeypatch.setattr(_coordinate_descent, limit, 10_000)
+    monkeypatch.setattr(_coordinate_descent, "settle", lambda G, c, w, lam: w)
     assert np.allclose(lasso_path(X, y, [0.1, 0.01]), expected, atol=1e-5)
 
 
 def test_a_minimum_that_is_not_certified_is_announced(monkeypatch):
     X, y = problem(20, 10, seed=11)
-    monkeypatch.setattr(_descent, "MAX_ROUNDS", 1)
-    monkeypatch.setattr(_descent, "settle", lambda G, c, w, lam: w)
+    monkeypatch.setattr(_coordinate_descent, "MAX_ROUNDS", 1)
+    monkeypatch.setattr(_coordinate_descent, "settle", lambda G, c, w, lam: w)
     with pytest.warns(RuntimeWarning, match="stopped at a duality gap of .*standardize"):
         lasso_path(X, y, [0.001])
 
@@ -182,3 +185,54 @@ def test_a_minimum_that_is_not_certified_is_announced(monkeypatch):
 def test_a_threshold_below_zero_is_refused(t):
     with pytest.raises(ValueError, match="t must be at least 0"):
         soft_threshold([1.0, 2.0], t)
+
+
+@pytest.mark.parametrize("zero, twice", [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize("shape", [(60, 20), (20, 60), (30, 30)])
+def test_as_the_penalty_vanishes_it_is_least_squares_soon_and_without_a_word(shape, zero, twice):
+    X, y = problem(*shape, seed=13)
+    y = y * 100
+    X[:, 0] *= not zero
+    X[:, 1] = X[:, 2] if twice else X[:, 1]
+    for lam in [*(lam_max(X, y) * np.array([1e-9, 1e-12, 1e-16, 1e-100])), 1e-250, 5e-324]:
+        started = time.process_time()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            w = lasso(X, y, lam)
+        assert time.process_time() - started < 1
+        # J(w) <= J(least squares), up to what is certified
+        expected = lstsq(X, y)
+        assert np.sum((X @ (w - expected)) ** 2) <= 2 * len(X) * lam * abs(expected).sum() + 1e-12 * (y @ y)
+
+
+@pytest.mark.parametrize("correlated", [1e-3, 1e-8])
+def test_features_that_nearly_repeat_each_other_end_soon_with_finite_weights_and_no_false_certificate(correlated):
+    rng = np.random.default_rng(0)
+    X, noise = rng.standard_normal((2, 100, 30))
+    X, y = np.hstack([X, X + correlated * noise]), X @ rng.standard_normal(30) + rng.standard_normal(100)
+    for fraction in (1e-6, 1e-9, 1e-13, 1e-250):
+        lam, started = fraction * lam_max(X, y), time.process_time()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            w = lasso(X, y, lam)
+        assert time.process_time() - started < 2
+        above = np.sum((X @ (w - lstsq(X, y))) ** 2) / 200 + lam * abs(w).sum()  # J less the least squares loss
+        assert above <= y @ y / 200
+        if not caught and fraction < 1e-12:
+            assert above <= 1e-11 * (y @ y) / 200
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-160])
+def test_a_column_whose_squares_vanish_gets_no_weight(size):
+    X, y = problem(20, 3, seed=14)
+    X[:, 1] *= size
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        w = lasso(X, y, 1e-250)
+    assert w[1] == 0 and np.allclose(w[[0, 2]], lstsq(X[:, [0, 2]], y))
+
+
+@pytest.mark.parametrize("c", [1e-9, 1e-3, 1e9])
+def test_units_of_the_features_scale_weights_and_penalty(c):
+    X, y = problem(20, 30, seed=10)
+    assert np.allclose(c * lasso(c * X, y, c * 0.05), lasso(X, y, 0.05), rtol=1e-9, atol=1e-12)

@@ -42,6 +42,16 @@ def test_lstsq_agrees_with_numpy(case):
     assert np.allclose(lstsq(X, y), expected, rtol=1e-6, atol=1e-8 * (1 + np.linalg.norm(expected)))
 
 
+@pytest.mark.parametrize("shape", [(1000, 2), (2, 1000)])
+@pytest.mark.parametrize("times_eps, counts", [(0.5, False), (5, False), (500, False), (2000, True), (1e9, True)])
+@pytest.mark.parametrize("unit", [1e-30, 1.0, 1e30])
+def test_a_singular_value_counts_where_it_counts_for_numpy(shape, times_eps, counts, unit):
+    X = np.zeros(shape)
+    X[0, 0], X[1, 1] = unit, unit * times_eps * np.finfo(float).eps
+    y = unit * np.ones(len(X))
+    assert np.allclose(lstsq(X, y), np.linalg.lstsq(X, y)[0], rtol=1e-12) and (lstsq(X, y)[1] != 0) == counts
+
+
 @given(problems, st.floats(1e-3, 10))
 @settings(max_examples=60)
 def test_ridge_agrees_with_scikit_learn(case, lam):
@@ -59,11 +69,21 @@ def test_ridge_is_least_squares_with_extra_rows(case, lam):
     assert np.allclose(ridge(X, y, lam), lstsq(augmented, np.append(y, np.zeros(d))), atol=1e-9)
 
 
-def test_ridge_without_penalty_is_lstsq_and_with_an_infinite_one_zero():
+def test_ridge_without_penalty_is_the_pseudoinverse_and_with_an_infinite_one_zero():
     X, y = problem(5, 8, rank=3, seed=1)
-    assert np.array_equal(ridge(X, y, 0), lstsq(X, y))
-    assert np.linalg.norm(ridge(X, y, 1e-9) - lstsq(X, y)) < 1e-6
+    expected = np.linalg.pinv(X, rtol=1e-10) @ y
+    assert np.allclose(ridge(X, y, 0), expected, rtol=1e-10)
+    assert np.linalg.norm(ridge(X, y, 1e-9) - expected) < 1e-6
     assert np.linalg.norm(ridge(X, y, 1e12)) < 1e-9
+
+
+@given(problems, st.floats(1e-3, 10))
+@settings(max_examples=40)
+def test_ridge_does_not_care_about_units(case, lam):
+    X, y = case
+    for c in (1e-9, 1e9):
+        assert np.allclose(c * ridge(c * X, y, c * c * lam), ridge(X, y, lam), rtol=1e-9, atol=1e-12)
+        assert np.allclose(c * lstsq(c * X, y), lstsq(X, y), rtol=1e-6, atol=1e-8 * np.linalg.norm(lstsq(X, y)))
 
 
 def test_a_column_of_zeros_gets_no_weight():
@@ -86,6 +106,7 @@ FITS = [lstsq, partial(ridge, lam=1.0), partial(lasso, lam=1.0), partial(ridge_p
     (X_GOOD, np.ones((3, 1)), r"not \(3, 1\)"),
     (np.array([[1.0, np.nan], [1, 1], [np.inf, 1]]), Y_GOOD, r"X\[0, 1\] is nan"),
     (X_GOOD, 1e80 * Y_GOOD, "largest number in y is 1e[+]80: choose a unit"),
+    (1e-80 * X_GOOD, Y_GOOD, "largest number in X is 1e-80: choose a unit"),
     (X_GOOD, ["a word as a target"] * 9, "y must hold real numbers .*, not .{57}[.]{3}[.]$"),
     (X_GOOD, np.array([1, np.inf, 1]), r"y\[1\] is inf"),
 ])

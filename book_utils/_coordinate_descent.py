@@ -8,9 +8,11 @@ where the one before it ended (the warm start), and once the signs have come to 
 import warnings
 
 import numpy as np
+from scipy.linalg import orth
 
 TOLERANCE = 1e-12  # duality gap, relative to the loss of w = 0
-MAX_ROUNDS = 1000
+MAX_ROUNDS = 100  # for each lam
+PATIENCE = 5  # rounds in a row that do not lower the loss
 
 
 def duality_gap(w, c, mean_square, lam):
@@ -54,11 +56,12 @@ def settle(G, c, w, lam):
         S = np.flatnonzero(w)
         G_S, slope = G[np.ix_(S, S)], c[S] - lam * np.sign(w[S])
         step = np.linalg.solve(G_S + 1e-14 * np.diag(G_S.diagonal()), slope)
-        to_zero = np.where(step * w[S] < 0, -w[S] / np.where(step == 0, 1, step), np.inf)  # steps until w_j = 0
-        first = to_zero.argmin()
-        step *= min(1.0, to_zero[first])
+        crosses = np.sign(w[S] + step) != np.sign(w[S])
+        share = np.divide(-w[S], step, out=np.ones(len(S)), where=crosses)  # of the step, until w_j = 0
+        first = share.argmin()
+        step *= share[first]
         w[S], c = w[S] + step, c - step @ G[S]
-        if to_zero[first] > 1:
+        if not crosses.any():
             break
         w[S[first]] = 0.0
     return w
@@ -68,40 +71,44 @@ class CoordinateDescent:
     """Lasso problems with one X and y and falling lam, each starting where the one before it ended."""
 
     def __init__(self, X, y):
-        n, d = X.shape
-        self.X, self.y, self.w = X, y, np.zeros(d)
-        self.gram = X.T @ X / n if d <= n else None  # for d > n only the active features' part of it
-        self.b, self.mean_square = X.T @ y / n, y @ y / n
+        (self.n, d), self.limit = X.shape, TOLERANCE * (y @ y) / (2 * len(y))
+        self.lam_max = abs(X.T @ y).max() / self.n
+        sizes = np.linalg.norm(X, axis=0)
+        usable = sizes**2 > np.finfo(float).tiny  # else nothing can be divided by the column's square
+        # What of y no feature can explain changes no weight, but its rounding would hide a small lam: leave it out.
+        Q = orth(X * usable / np.where(usable, sizes, 1))
+        self.X, self.y, self.w = Q.T @ X * usable, Q.T @ y, np.zeros(d)
+        self.gram = self.gram_of(slice(None)) if d <= self.n else None  # else only the active features' part of it
 
     def gram_of(self, A):
         """The Gram matrix of the features A over n."""
-        return self.X[:, A].T @ self.X[:, A] / len(self.X) if self.gram is None else self.gram[np.ix_(A, A)]
+        return self.X[:, A].T @ self.X[:, A] / self.n
 
-    def state(self, A, w_A):
-        """c (d,) = Xᵀr/n and ||r||²/n for the weights w_A of the features A, all others 0."""
-        if self.gram is None:
-            r = self.y - self.X[:, A] @ w_A
-            return self.X.T @ r / len(r), r @ r / len(r)
-        c = self.b - self.gram[:, A] @ w_A
-        return c, max(0.0, self.mean_square - w_A @ (self.b[A] + c[A]))
+    def state(self, lam):
+        """c (d,) = Xᵀr/n for the residual r, the loss J and its duality gap, all at the present weights."""
+        A = np.flatnonzero(self.w)
+        r = self.y - self.X[:, A] @ self.w[A]
+        c, mean_square = self.X.T @ r / self.n, r @ r / self.n
+        return c, mean_square / 2 + lam * abs(self.w).sum(), duality_gap(self.w, c, mean_square, lam)
 
     def minimize(self, lam):
-        """The weights for lam > 0, certified; a warning if that failed."""
-        w, limit = self.w, TOLERANCE * self.mean_square / 2
-        if lam >= abs(self.b).max() * (1 - 1e-12):  # up to rounding, lam is lam_max or more
-            w[:] = 0
-            return w.copy()
-        A = np.flatnonzero(w)
-        c, mean_square = self.state(A, w[A])
+        """The weights for lam > 0, certified; a warning if rounding, or features that repeat others, prevent that."""
+        w, stalled = self.w, 0
+        if lam >= self.lam_max * (1 - 1e-12):  # up to rounding, lam is lam_max or more
+            return np.zeros_like(w)
+        c, J, gap = self.state(lam)
         for _ in range(MAX_ROUNDS):
             A = np.flatnonzero((w != 0) | (abs(c) > lam))
-            G, c_A, w_A = self.gram_of(A), c[A], w[A]
+            G = self.gram_of(A) if self.gram is None else self.gram[np.ix_(A, A)]
+            c_A, w_A = c[A], w[A]
             sweeps(G, c_A, w_A, lam, 10)
             w[A] = settle(G, c_A, w_A, lam)
-            c, mean_square = self.state(A, w[A])
-            gap = duality_gap(w, c, mean_square, lam)
-            if gap <= limit:
+            before, (c, J, gap) = J, self.state(lam)
+            if gap <= self.limit:
                 return w.copy()
+            stalled = 0 if J < before - self.limit / 100 else stalled + 1
+            if stalled == PATIENCE:
+                break
         warnings.warn(f"lasso with lam = {lam} stopped at a duality gap of {gap:.1e}: standardize the columns, remove "
                       "those that repeat others, or take a larger lam.", RuntimeWarning, stacklevel=3)
         return w.copy()
