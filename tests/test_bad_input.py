@@ -63,7 +63,8 @@ ARGUMENTS = {
     "mc_dropout.dropout_active": lambda: {"model": nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))},
     "mc_dropout.mc_predict": lambda: {
         "model": nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5)).double(), "x": ROWS, "n_passes": 5, "masks": "shared",
-        "seed": 0, "keep_samples": True, "batch_size": 4, "progress": False},
+        "seed": 0, "keep_samples": True, "output": lambda out: 2 * out, "batch_size": 4,
+        "progress": False},
     "training.fit": fit_arguments,
     "uncertainty.decompose": lambda: {"probs": np.full((4, 6, 2), 0.5)},
     "uncertainty.disagreement": lambda: {"votes": VOTES},
@@ -139,6 +140,8 @@ def test_a_wrong_argument_gives_a_right_result_or_a_value_error(function):
     wrong = []
     for argument in ARGUMENTS[function]():
         for odd, value in ODD.items():
+            if argument == "after_step" and callable(value):
+                continue  # the caller's own function, which cannot be tried before the step: its error is the caller's
             arguments = ARGUMENTS[function]() | {argument: value}
             before, model = frozen(arguments), frozen(arguments, nn.Module)
             try:
