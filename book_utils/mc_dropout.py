@@ -12,17 +12,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from book_utils._checks import checked_count, checked_flag, shown
-from book_utils._mc_passes import Masks, Passes, Refused, Unlike, checked_rows
+from book_utils._mc_passes import Masks, Passes, checked_rows
+from book_utils._mc_ways import TORCH_ROWS, WAYS, alike, chain_width, count_rows, cut, predicted
 from book_utils._torch import check_built, flags_kept, nn, torch
 
-data, global_hooks, _DropoutNd = torch.utils.data, nn.modules.module, nn.modules.dropout._DropoutNd
+data, _DropoutNd = torch.utils.data, nn.modules.dropout._DropoutNd
 
 ROWS = 256  # rows at a time, unless the caller says otherwise
-TORCH_ROWS = 64  # rows at a time where torch draws masks itself, whatever the caller says
-WAYS = ("late", "early", "loop")  # from the fastest to the one that is always right
-NUMBERS = 2**20  # of the widest layer, for as many rows and passes as are computed at once
-ELEMENTWISE = {nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh,
-               nn.Sigmoid, nn.LogSigmoid, nn.Softplus, nn.Softsign, nn.Hardtanh, nn.Identity}
 
 
 class MCPrediction(NamedTuple):
@@ -143,15 +139,7 @@ def _batches(x):
         batches = (_inputs(batch[0] if isinstance(batch, (tuple, list)) else batch) for batch in x)
     else:
         batches = [_inputs(x)]
-    return (batch for batch in batches if _len(batch))
-
-
-def _len(inputs):
-    return len(next(iter(inputs.values())))
-
-
-def _cut(inputs, start, stop):
-    return {name: tensor[start:stop] for name, tensor in inputs.items()}
+    return (batch for batch in batches if count_rows(batch))
 
 
 def _form(inputs):
@@ -167,10 +155,10 @@ def _blocks(batches, size):
             batch = {name: torch.cat([rest[name], batch[name]]) for name in batch}
         elif rest is not None:
             yield rest
-        whole = (_len(batch) - 1) // size * size  # something is left for the end
+        whole = (count_rows(batch) - 1) // size * size  # something is left for the end
         for start in range(0, whole, size):
-            yield _cut(batch, start, start + size)
-        rest = _cut(batch, whole, None)
+            yield cut(batch, start, start + size)
+        rest = cut(batch, whole, None)
     if rest is None:
         raise ValueError("x has no rows: there is nothing to predict.")
     yield rest
@@ -229,122 +217,20 @@ def _caller(model, output):
     return call
 
 
-def _alike(a, b):
-    """Whether two results are the same up to rounding."""
-    scale = a[a.isfinite()].abs().max() if a.isfinite().any() else 0.0
-    return a.shape == b.shape and torch.allclose(a, b, 1e-6, float(torch.finfo(a.dtype).eps ** 0.5 * scale),
-                                                 equal_nan=True)
-
-
 def _check_rows(model, call, inputs):
     """A ValueError if, all dropout off, a row's output depends on the rows beside it."""
-    if _len(inputs) == 1:
+    if count_rows(inputs) == 1:
         return
-    alone, among = [0, 1], [last := min(2, _len(inputs) - 1), 0, 1, last]
+    alone, among = [0, 1], [last := min(2, count_rows(inputs) - 1), 0, 1, last]
     with flags_kept(model):
         model.eval()
         first, beside, again, third = (
             checked_rows(call({name: tensor[chosen] for name, tensor in inputs.items()}), len(chosen))
             for chosen in (alone, among, among, alone))
-    if _alike(first, third) and _alike(beside, again) and not _alike(first, beside[1:3]):  # and no noise of its own
+    if alike(first, third) and alike(beside, again) and not alike(first, beside[1:3]):  # and no noise of its own
         raise ValueError("A row's output depends on the rows beside it, even with all dropout off: look for a "
                          "BatchNorm without running statistics, and for rows that are not on axis 0 of x and of the "
                          "output.")
-
-
-def _chain_width(model, inputs):
-    """Of a model that is nothing but linear layers, elementwise activations and nn.Dropout: numbers a row at its
-    widest. None for any other, also where hooks or a forward of its own may do more."""
-    hooked = global_hooks._global_forward_hooks or global_hooks._global_forward_pre_hooks
-    x, width = next(iter(inputs.values())), 1
-    if hooked or len(inputs) > 1 or x.ndim < 2:
-        return None
-    for module in model.modules():
-        if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module) or not (
-                type(module) in ELEMENTWISE or type(module) in (nn.Sequential, nn.Linear, nn.Dropout)):
-            return None
-        width = max(width, getattr(module, "out_features", 1))
-    return x[0].numel() // x.shape[-1] * max(width, x.shape[-1])
-
-
-def _expected(passes, inputs, first, n_passes):
-    """A few rows of the first and the last pass, as the plain loop computes them: {pass: (rows, ...)}."""
-    n, passes.widest = _len(inputs), [1, 1]
-    count = 2 if n != 2 else 3  # another number of rows than the block's tells rows from other axes
-    few = {name: tensor[torch.arange(count) % n] for name, tensor in inputs.items()}
-    return {t: passes.run(few, range(first, first + count), range(t, t + 1))[0, :n] for t in (0, n_passes - 1)}
-
-
-def _checked(outs, expected):
-    """Pass outputs (R, rows, ...) on, or raise Unlike where they are not the expected ones."""
-    t = 0
-    for out in outs:
-        for number, wanted in expected.items():
-            if t <= number < t + len(out):
-                found = out[number - t, :len(wanted)]
-                if not _alike(found, wanted[:len(found)]):
-                    raise Unlike
-        t += len(out)
-        yield out
-
-
-def _moments(outs, keep_samples):
-    """Mean, standard deviation (None for one pass) and samples (or None) over passes given in (R, rows, ...)."""
-    count, total, squares, samples = 0, 0, 0, []
-    for out in outs:
-        if not count:  # sums need more digits than their terms, and deviations lose none to the mean
-            shift = out[0].to(torch.float32 if out.device.type == "mps" else torch.float64).nan_to_num(0.0, 0.0, 0.0)
-        deviation = out - shift
-        total, count = total + deviation.sum(dim=0), count + len(out)
-        squares = squares + deviation.square_().sum(dim=0)
-        if keep_samples:
-            samples.append(out)
-    mean, std = total / count, None
-    if count > 1:  # Σ (d - d̄)² = Σ d² - d̄ Σ d
-        std = (squares - mean * total).clamp_(min=0).div_(count - 1).sqrt_().to(out.dtype)
-    return (shift + mean).to(out.dtype), std, torch.cat(samples) if keep_samples else None
-
-
-def _parts(passes, way, inputs, first, n_passes, rows, width):
-    """The outputs of a block, part by part of its rows, each as an iterable over chunks of passes."""
-    n, late, expected = _len(inputs), way == "late", {}
-    if way == "loop":
-        size, count = min(n, TORCH_ROWS), 1
-    else:
-        if not width:
-            expected = _expected(passes, inputs, first, n_passes)
-            width = passes.widest[1] if late else max(passes.widest)
-            if passes.drawn:
-                raise Unlike
-        # Rather all passes of some rows than some passes of all: what comes before the first mask is computed once.
-        at_once = max(NUMBERS // width, min(n, rows))  # rows times passes
-        size = max(1, min(n, rows, at_once // n_passes))
-        count = min(n_passes, at_once // size)
-    for start in range(0, n, size):
-        part = _cut(inputs, start, start + size)
-        numbers = range(first + start, first + start + _len(part))
-        outs = (passes.run(part, numbers, range(t, min(t + count, n_passes)), late=late)
-                for t in range(0, n_passes, count))
-        yield _checked(outs, {} if start else expected)
-
-
-def _predicted(passes, ways, inputs, first, n_passes, rows, width, keep_samples, bar):
-    """The moments of a block's parts, by the first of the ways that gives what the loop, the last, gives."""
-    while True:
-        shown_rows = 0 if bar is None else bar.n
-        found = []
-        try:
-            for outs in _parts(passes, ways[0], inputs, first, n_passes, rows, width):
-                found.append(_moments(outs, keep_samples))
-                if bar is not None:
-                    bar.update(len(found[-1][0]) * n_passes)
-            return found
-        except Exception as error:
-            if len(ways) == 1 or isinstance(error, Refused):
-                raise
-            del ways[0]
-            if bar is not None:
-                bar.n = shown_rows
 
 
 @contextlib.contextmanager
@@ -463,11 +349,11 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
                 inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
                 if not first:
                     _check_signature(model, inputs)
-                    width = _chain_width(model, inputs) if output is None else None
+                    width = chain_width(model, inputs) if output is None else None
                     if not width:
                         _check_rows(model, call, inputs)
-                parts += _predicted(passes, ways, inputs, first, n_passes, rows, width, keep_samples, bar)
-                first += _len(inputs)
+                parts += predicted(passes, ways, inputs, first, n_passes, rows, width, keep_samples, bar)
+                first += count_rows(inputs)
         if not (passes.acted or passes.drawn):
             raise ValueError(f"No pass of {type(model).__name__} was random: its dropout layers have p = 1 or are not "
                              "called in forward.")

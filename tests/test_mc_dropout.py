@@ -27,6 +27,8 @@ from torch.utils.data import (
 from torch.utils.flop_counter import FlopCounterMode
 
 from book_utils import _mc_passes, mc_dropout
+from book_utils._mc_passes import Passes
+from book_utils._mc_ways import NUMBERS
 from book_utils.dropout import enumerate_masks
 from book_utils.mc_dropout import dropout_active, mc_predict
 from book_utils.uncertainty import decompose
@@ -50,7 +52,7 @@ def only(way):
     """Make `mc_predict` take one of its ways: "chain" is "late" for models of known layers, which are not tried."""
     with pytest.MonkeyPatch.context() as patch:
         if way != "chain":
-            patch.setattr(mc_dropout, "_chain_width", lambda model, inputs: None)
+            patch.setattr(mc_dropout, "chain_width", lambda model, inputs: None)
             patch.setattr(mc_dropout, "WAYS", (way,))
         yield
 
@@ -662,7 +664,7 @@ def _replaced(i, layer):
 ])
 def test_models_that_only_look_like_a_chain_are_run_as_they_are(make):
     model, x = make(), rows(3, 3)
-    assert mc_dropout._chain_width(model, {0: x}) is None
+    assert mc_dropout.chain_width(model, {0: x}) is None
     assert_same_distribution(mc_predict(model, x, 500, seed=0, keep_samples=True).samples, torch_loop(model, x, 500))
 
 
@@ -681,10 +683,10 @@ def test_global_hooks_are_seen(register):
     x = {0: rows(3, 3)}
     handle = register(lambda module, *others: None)
     try:
-        assert mc_dropout._chain_width(network(), x) is None
+        assert mc_dropout.chain_width(network(), x) is None
     finally:
         handle.remove()
-    assert mc_dropout._chain_width(network(), x) == 4
+    assert mc_dropout.chain_width(network(), x) == 4
 
 
 def test_what_comes_before_the_first_dropout_is_computed_once():
@@ -863,13 +865,13 @@ CHANGING = {
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_models_give_what_the_plain_loop_gives(odd, monkeypatch):
     """The same masks, pass by pass. What changes from call to call can only be right as the loop itself."""
-    x, samples, predicted = rows(5, 3), [], mc_dropout._predicted
+    x, samples, predicted = rows(5, 3), [], mc_dropout.predicted
 
     def watched(passes, ways, *others):
         yield from predicted(passes, ways, *others)
         used[:] = ways
 
-    monkeypatch.setattr(mc_dropout, "_predicted", watched)
+    monkeypatch.setattr(mc_dropout, "predicted", watched)
     for ways in (["late", "early", "loop"], ["loop"]):
         used = []
         monkeypatch.setattr(mc_dropout, "WAYS", ways)
@@ -879,6 +881,22 @@ def test_odd_models_give_what_the_plain_loop_gives(odd, monkeypatch):
             assert used == ["loop"]
     if odd not in CHANGING:
         assert torch.allclose(*samples, atol=1e-5)
+
+
+@pytest.mark.parametrize("n, width, n_passes", [(1, 20, 1000), (300, 50, 7), (40, 5000, 100), (3, 2**21, 4)])
+@pytest.mark.parametrize("masks", ["per_row", "shared"])
+def test_what_is_computed_at_once_fits_whatever_the_passes_rows_and_width(n, width, n_passes, masks, monkeypatch):
+    """At most `NUMBERS` in the widest layer, or what the loop itself needs for its rows; never in smaller pieces."""
+    model, sizes, run = nn.Sequential(nn.Linear(2, width), nn.Dropout(0.5), nn.Linear(width, 1)), [], Passes.run
+
+    def watched(self, inputs, rows, passes, **options):
+        sizes.append(len(rows) * len(passes) * width)
+        return run(self, inputs, rows, passes, **options)
+
+    monkeypatch.setattr(Passes, "run", watched)
+    mc_predict(model, rows(n, 2), n_passes, masks=masks)
+    line = max(NUMBERS, min(n, 256) * width)
+    assert max(sizes) <= line and len(sizes) <= 4 * (1 + n * n_passes * width // line)
 
 
 @pytest.mark.parametrize("way", WAYS)
