@@ -2,10 +2,12 @@
 
 Run it with `python benchmarks/mc_dropout.py`, or with words of the cases to run as its argument. The loop is
 `torch.stack([model(x) for _ in range(T)])` with its mean and standard deviation, without gradients and with dropout
-on; "big batch" repeats the rows T times and runs them at once, as torch-uncertainty does. One thread, warm, medians of
-five rounds that alternate between the ways, in time of the processor. Only the ratios mean anything on another machine.
+on; "big batch" repeats the rows T times and runs them at once, which torch-uncertainty's and baal's wrappers do too:
+where these packages are installed they are measured. One thread, warm, medians of five rounds that alternate between
+the ways, in time of the processor. Only the ratios mean anything on another machine.
 """
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -68,10 +70,38 @@ def loop(model, x, n_passes):
 
 
 def one_big_batch(model, x, n_passes):
-    """torch-uncertainty's way."""
+    """All passes at once."""
     with torch.no_grad(), dropout_active(model):
         samples = model(x.repeat(n_passes, *[1] * (x.ndim - 1))).unflatten(0, (n_passes, -1))
         return samples.mean(0), samples.std(0)
+
+
+def torch_uncertainty(model, x, n_passes):
+    """The wrapper of torch-uncertainty, as it comes."""
+    from torch_uncertainty.methods.mc_dropout import mc_dropout
+
+    wrapped = mc_dropout(model, n_passes).eval()
+
+    def predict():
+        with torch.no_grad():
+            samples = wrapped(x).unflatten(0, (n_passes, -1))
+            return samples.mean(0), samples.std(0)
+
+    return predict
+
+
+def baal(model, x, n_passes):
+    """The wrapper of baal, as it comes (rows repeated in memory)."""
+    from baal.bayesian.dropout import MCDropoutModule
+    from baal.modelwrapper import ModelWrapper, TrainingArgs
+
+    wrapped = ModelWrapper(MCDropoutModule(model).eval(), TrainingArgs(use_cuda=False))
+
+    def predict():
+        samples = wrapped.predict_on_batch(x, n_passes)
+        return samples.mean(-1), samples.std(-1)
+
+    return predict
 
 
 # name, model, shape of x, passes, masks, what the ratio may be
@@ -97,20 +127,29 @@ def processor_seconds(function):
     return (time.process_time() - start) / runs
 
 
+def peers(make, x, n_passes):
+    """The other packages' ways, by name, where they are installed."""
+    found = {}
+    for prepare in (torch_uncertainty, baal):
+        with contextlib.suppress(ImportError):
+            found[prepare.__name__.replace("_", "-")] = prepare(make().eval(), x, n_passes)
+    return found
+
+
 def speed_table(chosen):
-    """One line a case: the ratio to the loop, the line that it must hold, and the big batch's ratio."""
-    print(f"{'time over the loop':36s}{'masks':>9s}{'mc_predict':>12s}{'line':>7s}{'big batch':>11s}{'loop':>12s}")
+    """One line a case: the ratio to the loop, the line that it must hold, and the others' ratios."""
+    print(f"{'time over the loop':36s}{'masks':>9s}{'mc_predict':>12s}{'line':>7s}{'loop':>12s}  others")
     for name, make, shape, n_passes, masks, line in CASES:
         if chosen not in f"{name}, {masks}":
             continue
         torch.manual_seed(0)
         model, x = make().eval(), torch.randn(shape)
+        others = {"big batch": lambda: one_big_batch(model, x, n_passes)} | peers(make, x, n_passes)  # noqa: B023
         ways = [lambda: mc_predict(model, x, n_passes, masks=masks),  # noqa: B023
-                lambda: loop(model, x, n_passes),  # noqa: B023
-                lambda: one_big_batch(model, x, n_passes)]  # noqa: B023
-        ours, plain, big = median_seconds(ways, REPEATS, processor_seconds)
-        print(f"{name:36s}{masks:>9s}{ours / plain:12.3f}{line:7.2f}{big / plain:11.2f}{plain * 1000:9.1f} ms",
-              flush=True)
+                lambda: loop(model, x, n_passes), *others.values()]  # noqa: B023
+        ours, plain, *times = median_seconds(ways, REPEATS, processor_seconds)
+        ratios = ", ".join(f"{other} {seconds / plain:.2f}" for other, seconds in zip(others, times, strict=True))
+        print(f"{name:36s}{masks:>9s}{ours / plain:12.3f}{line:7.2f}{plain * 1000:9.1f} ms  {ratios}", flush=True)
 
 
 def peak_memory(way, case, n_passes):
@@ -134,7 +173,7 @@ def memory_table(chosen):
         for n_passes in (10, 100) if chosen in f"{name}, {masks}" else ():
             plain, ours = (peak_memory(way, case, n_passes) for way in (
                 "loop(model, x, n_passes)", "mc_predict(model, x, n_passes, masks=masks)"))
-            print(f"{name.rsplit(',', 1)[0]:36s}{masks:>9s}{n_passes:12d}{ours - plain:7.0f}{80:11d}{plain:9.0f} MB",
+            print(f"{name.rsplit(',', 1)[0]:36s}{masks:>9s}{n_passes:12d}{ours - plain:7.0f}{64:11d}{plain:9.0f} MB",
                   flush=True)
 
 

@@ -228,7 +228,7 @@ def fit(model, split, *, loss_fn, optimizer, num_epochs, batch_size=32, penalty=
     start = best = copy.deepcopy(model.state_dict())
     with flags_kept(model):
         for epoch in _epochs(num_epochs, progress):
-            batches = torch.randperm(len(train[0]), generator=generator).split(batch_size)
+            batches = torch.randperm(len(train[0]), generator=generator).split(min(batch_size, len(train[0])))
             _train(model, *train, batches, loss_fn, optimizer, penalty, after_step)
             history._measure(model, loss_fn, train, test)
             losses = history.train_loss[-1], history.test_loss[-1]

@@ -114,7 +114,7 @@ def test_half_precision_equals_torch(dtype, size, kind):
     for ours, theirs in (
             (batch_norm(x, gamma, beta), F.batch_norm(x, None, None, gamma, beta, training=True)),
             (layer_norm(x, gamma, beta), F.layer_norm(x, (6,), gamma, beta)),
-            (rms_norm(x, gamma) + beta.to(dtype), F.rms_norm(x, (6,), gamma, 1e-5) + beta.to(dtype))):
+            (rms_norm(x, gamma) + beta.to(dtype), F.rms_norm(x, (6,), gamma, 1e-5).to(dtype) + beta.to(dtype))):
         assert half_close(ours, theirs, dtype) and theirs.abs().max() > 0.01
         weights = torch.linspace(-1, 2, 96).reshape(16, 6)
         for a, b in zip(*(torch.autograd.grad((weights * out).sum(), [x, gamma, beta]) for out in (ours, theirs)),
