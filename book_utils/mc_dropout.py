@@ -332,7 +332,8 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
         seed = checked_count("seed", seed, 0, 2**128, note=", or None for a fresh one")
     if not (output is None or callable(output)):
         raise ValueError(f"output must be a function of what the model returns, or None, not {shown(output)}.")
-    batch_size = (getattr(x, "batch_size", None) or ROWS) if batch_size is None else batch_size
+    if batch_size is None:
+        batch_size = isinstance(x, data.DataLoader) and x.batch_size or ROWS
     rows = checked_count("batch_size", batch_size, 1, 10**9)
     keep_samples, progress = checked_flag("keep_samples", keep_samples), checked_flag("progress", progress)
     if isinstance(model, nn.Module):
@@ -342,21 +343,23 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
           torch.no_grad(), _buffers_kept(model), _mismatch_explained()):
         parts, first, call = [], 0, _caller(model, output)
         passes = Passes(call, Masks(seed, shared=masks == "shared"))
-        ways, width = list(WAYS if n_passes > 1 else WAYS[-1:]), None
+        ways = list(WAYS if n_passes > 1 else WAYS[-1:])
         device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), None)
         with _bar(x, n_passes, progress) as bar:
             for inputs in _blocks(_batches(x), max(rows // TORCH_ROWS, 1) * TORCH_ROWS):
                 inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
-                if not first:
-                    _check_signature(model, inputs)
-                    width = chain_width(model, inputs) if output is None else None
-                    if not width:
-                        _check_rows(model, call, inputs)
+                _check_signature(model, inputs)
+                width = chain_width(model, inputs) if output is None else None
+                if not width:
+                    _check_rows(model, call, inputs)
                 parts += predicted(passes, ways, inputs, first, n_passes, rows, width, keep_samples, bar)
                 first += count_rows(inputs)
         if not (passes.acted or passes.drawn):
             raise ValueError(f"No pass of {type(model).__name__} was random: its dropout layers have p = 1 or are not "
                              "called in forward.")
         means, stds, samples = zip(*parts, strict=True)
+        if len(shapes := {tuple(mean.shape[1:]) for mean in means}) > 1:
+            raise ValueError(f"The model returned rows of different shapes, {sorted(shapes)}: bring them to one with "
+                             "output, or predict the batches one by one.")
         return MCPrediction(torch.cat(means), torch.cat(stds) if n_passes > 1 else None,
                             torch.cat(samples, dim=1) if keep_samples else None)

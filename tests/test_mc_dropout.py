@@ -172,6 +172,12 @@ def test_masks_are_the_same_however_they_are_cut_to_fit_the_cache():
                                                  for t in range(50)]))
 
 
+def test_no_two_addresses_have_one_mask():
+    drawn = np.concatenate([_mc_passes.Masks(key)(layer, range(30), range(40), 64, 0.5).reshape(-1, 64)
+                            for key, layer in itertools.product((0, 1), repeat=2)])
+    assert len(np.unique(drawn, axis=0)) == 4 * 30 * 40
+
+
 def test_masks_of_different_addresses_are_independent():
     masks = [_mc_passes.Masks(key)(layer, range(t, t + 1), range(200), 500, 0.5).ravel()
              for key, layer, t in itertools.product((0, 1), repeat=3)]
@@ -1111,6 +1117,14 @@ def test_batches_padded_to_different_lengths():
     assert found.mean.shape == (20, 2)
     sums = torch.cat([batch.sum(dim=1) for batch in batches])
     assert ((found.mean - sums).abs() <= 4 * found.std / 2000**0.5).all()
+    with pytest.raises(ValueError, match=r"rows of different shapes, \[\(2, 2\), \(3, 2\), \(6, 2\)\]"):
+        mc_predict(Returns(lambda h: h), DataLoader(Stream(batches), batch_size=None), 5)
+
+
+def test_a_first_batch_of_one_row_hides_no_dependence():
+    batches = [rows(1, 4, 3), rows(5, 2, 3)]
+    with pytest.raises(ValueError, match="depends on the rows beside it"):
+        mc_predict(AcrossRows(lambda h: (h - h.mean(0)).sum(1)), DataLoader(Stream(batches), batch_size=None), 5)
 
 
 # Outputs that are no tensor, inputs by name
