@@ -10,7 +10,7 @@ from book_utils._torch import nn, torch
 global_hooks = nn.modules.module
 TORCH_ROWS = 64  # rows at a time where torch draws masks itself, whatever the caller says
 WAYS = ("late", "early", "loop")  # from the fastest to the one that is always right
-NUMBERS = 2**19  # of the widest layer, for as many rows and passes as are computed at once
+NUMBERS = 3 * 2**18  # of the widest layer, for as many rows and passes as are computed at once
 ELEMENTWISE = {nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh,
                nn.Sigmoid, nn.LogSigmoid, nn.Softplus, nn.Softsign, nn.Hardtanh, nn.Identity}
 
