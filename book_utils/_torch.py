@@ -13,7 +13,7 @@ except ModuleNotFoundError as error:
                               "without a GPU, pip install torch --index-url https://download.pytorch.org/whl/cpu.",
                               name="torch") from None
 
-__all__ = ["F", "flags_kept", "nn", "torch"]
+__all__ = ["F", "buffers_kept", "check_built", "flags_kept", "nn", "torch"]
 
 
 @contextlib.contextmanager
@@ -25,6 +25,24 @@ def flags_kept(model):
     finally:
         for module, flag in before:
             module.training = flag
+
+
+@contextlib.contextmanager
+def buffers_kept(model):
+    """Give every buffer back at the end as it was: some models update theirs in evaluation too."""
+    kept = [(module, name, buffer, buffer.clone()) for module in model.modules()
+            for name, buffer in module.named_buffers(recurse=False)]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for module, name, buffer, copy in kept:
+                if buffer.shape != copy.shape:
+                    buffer.data = copy
+                elif not torch.equal(buffer, copy):
+                    buffer.copy_(copy)
+                if getattr(module, name) is not buffer:
+                    setattr(module, name, buffer)
 
 
 def check_built(model):

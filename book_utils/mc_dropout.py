@@ -14,7 +14,7 @@ from typing import NamedTuple
 from book_utils._checks import checked_count, checked_flag, shown
 from book_utils._mc_passes import Masks, Passes, checked_rows
 from book_utils._mc_ways import TORCH_ROWS, WAYS, alike, chain_width, count_rows, cut, predicted
-from book_utils._torch import check_built, flags_kept, nn, torch
+from book_utils._torch import buffers_kept, check_built, flags_kept, nn, torch
 
 data, _DropoutNd = torch.utils.data, nn.modules.dropout._DropoutNd
 
@@ -233,21 +233,6 @@ def _check_rows(model, call, inputs):
                          "output.")
 
 
-@contextlib.contextmanager
-def _buffers_kept(model):
-    """Give every buffer its values back at the end: some models update theirs in evaluation too."""
-    kept = [(module, name, buffer, buffer.clone()) for module in model.modules()
-            for name, buffer in module.named_buffers(recurse=False)]
-    try:
-        yield
-    finally:
-        for module, name, buffer, copy in kept:
-            if not torch.equal(buffer, copy):
-                buffer.copy_(copy)
-            if getattr(module, name) is not buffer:
-                setattr(module, name, buffer)
-
-
 def _bar(x, n_passes, progress):
     """A progress bar that counts rows times passes, or one that shows nothing."""
     if not progress:
@@ -340,7 +325,7 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
         check_built(model)
     gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     with (_predicting, dropout_active(model), torch.random.fork_rng(gpus), torch.inference_mode(False),
-          torch.no_grad(), _buffers_kept(model), _mismatch_explained()):
+          torch.no_grad(), buffers_kept(model), _mismatch_explained()):
         parts, first, call = [], 0, _caller(model, output)
         passes = Passes(call, Masks(seed, shared=masks == "shared"))
         ways = list(WAYS if n_passes > 1 else WAYS[-1:])

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 
 from book_utils._checks import checked_count, checked_finite, checked_flag, shown
-from book_utils._torch import F, check_built, flags_kept, nn, torch
+from book_utils._torch import F, buffers_kept, check_built, flags_kept, nn, torch
 
 _LOGIT_LOSSES = (nn.BCEWithLogitsLoss, F.binary_cross_entropy_with_logits)
 _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss, F.cross_entropy, F.nll_loss)
@@ -97,14 +97,9 @@ def _check(model, split, optimizer, loss_fn, **functions):
 @contextlib.contextmanager
 def _untouched(model):
     """Run the model for a look: flags, buffers and the global random state are as they were afterwards."""
-    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     devices = {p.device for p in model.parameters() if p.is_cuda}
-    with flags_kept(model), torch.random.fork_rng(devices), torch.no_grad():
-        try:
-            yield
-        finally:
-            for name, buffer in model.named_buffers():
-                buffer.data = before.get(name, buffer)
+    with flags_kept(model), buffers_kept(model), torch.random.fork_rng(devices), torch.no_grad():
+        yield
 
 
 def _tried(problem, remedy, function, *arguments):
