@@ -53,8 +53,11 @@ def collinear():
     X, y = columns(theta), np.array([y1, *TARGETS[1:]])
     w = lstsq(X, y)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained")
-    for level in LEVELS:
-        left.plot(*contour(gram(X), w, level / 2).T, color=COLORS["none"], lw=1)
+    outlines = [contour(gram(X), w, level / 2).T for level in LEVELS]
+    outlines = [np.column_stack([outline, outline[:, 0]]) for outline in outlines]  # closed
+    left.fill(*outlines[0], color=COLORS["none"], alpha=0.18, lw=0)
+    for outline in outlines:
+        left.plot(*outline, color=COLORS["none"], lw=1)
     left.plot(*w, "o", color=COLORS["none"])
     left.annotate("ŵ", w, xytext=(6, 6), textcoords="offset points")
     left.set(xlim=(-6, 8), ylim=(-7, 7), xlabel="weight $w_1$", ylabel="weight $w_2$")
@@ -68,10 +71,15 @@ def collinear():
     right.annotate("ŷ", steps[-1], xytext=(6, 6), textcoords="offset points")
     s = singular_values(X)
     t = np.linspace(0, 2 * np.pi, 100)
-    right.plot(s[0] * np.cos(t), s[1] * np.sin(t), ":", color="gray", lw=1)
+    right.plot(s[0] * np.cos(t), s[1] * np.sin(t), "--", color="gray", lw=1)
+    right.plot([-s[0], 0, 0], [0, 0, -s[1]], "--", color="black", lw=1.5)
+    right.annotate(f"$s_1$ {number(s[0])}", (-s[0], 0), xytext=(-2, 10), textcoords="offset points")
+    right.annotate(f"$s_2$ {number(s[1])}", (0, -s[1]), xytext=(-2, -4), textcoords="offset points", ha="right",
+                   va="top")
     right.set(xlim=(-1.6, 4), ylim=(-2.8, 2.8), xlabel="along both features", ylabel="across them")
     return Explorable(
         "collinear", {"start": START, "y": TARGETS, "levels": LEVELS}, fallback=figure,
-        alt=f"Left: the contours of the training error in weight space form a long narrow valley around the best "
-            f"weights, {w[0]:.1f} and {w[1]:.1f}. Right: two feature arrows {theta} degrees apart, and the long detour "
-            f"along them to the prediction. The condition number is {s[0] / s[1]:.1f}.")
+        alt=f"Left: the contours of the training error in weight space form a long narrow valley, its floor shaded, "
+            f"around the best weights, {w[0]:.1f} and {w[1]:.1f}. Right: two feature arrows {theta} degrees apart, "
+            f"a flat dashed ellipse through their tips with half-axes s₁ and s₂, and the long detour along the arrows "
+            f"to the prediction. The condition number is {s[0] / s[1]:.1f}.")
