@@ -27,6 +27,8 @@ LANGUAGE_INFO = {
     "name": "python",
     "pygments_lexer": "ipython3",
 }
+# Run in the kernel before a chapter's first cell, and leaves no name behind there.
+INSTALL_NARROW = f"__import__('runpy').run_path({str(Path(__file__).with_name('narrow.py'))!r})['install']()"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -87,7 +89,7 @@ def run(path):
         notebook,
         kernel_name="python3",
         timeout=CELL_TIMEOUT,
-        extra_arguments=["--log-level=ERROR", f"--IPKernelApp.exec_files={Path(__file__).with_name('narrow.py')}"],
+        extra_arguments=["--log-level=ERROR", f"--IPKernelApp.exec_lines={INSTALL_NARROW}"],
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
         coalesce_streams=True,

@@ -1,6 +1,6 @@
 """The narrow version of a figure: what a phone shows, so that its text keeps its size.
 
-`tools/execute.py` loads this into the kernel that runs a chapter. Each figure is then drawn twice, as its cell says
+`tools/execute.py` installs this in the kernel that runs a chapter. Each figure is then drawn twice, as its cell says
 and once more at the width of a phone's column, panels below each other; the second picture is stored in the metadata
 of the first, with the size of the smallest text of both, and `_ext/pictures.py` puts the two on the page.
 """
@@ -8,6 +8,7 @@ of the first, with the size of the smallest text of both, and `_ext/pictures.py`
 import textwrap
 
 from IPython.core import pylabtools
+from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 WIDTH = 3.54  # inches: the 354 px that a page of 390 px leaves, at 100 px an inch
@@ -61,24 +62,30 @@ def wrap(text, pixels, renderer, vertical=False):
         text.set_text(textwrap.fill(text.get_text(), -(-len(text.get_text()) // lines) + 4, break_long_words=False))
 
 
+def fewer_columns(legend, renderer):
+    """Give a legend that would be wider than its place more rows."""
+    columns = int(legend._ncols * WIDTH * 100 * 0.75 / legend.get_window_extent(renderer).width)
+    if columns < legend._ncols:
+        legend.set_ncols(max(columns, 1))
+        labels = [text.get_text() for text in legend.texts]
+        legend._init_legend_box(legend.legend_handles, labels)  # a legend is laid out only when it is made
+        legend.set_loc(legend._loc)
+
+
 def narrow(fig):
     """Lay a figure out anew for a phone."""
-    width, height = fig.get_size_inches()
+    renderer = fig.canvas.get_renderer()
+    for legend in fig.findobj(Legend):
+        fewer_columns(legend, renderer)
     columns = stack(fig)
+    height = fig.get_size_inches()[1]
     if columns > 1:
         height = max(height * columns * 0.8, PANEL * len(panels_of(fig)))
     fig.set_size_inches(WIDTH, height)
     fig.draw_without_rendering()
-    renderer = fig.canvas.get_renderer()
     for ax in fig.axes:
         wrap(ax.xaxis.label, fig.bbox.width * 0.85, renderer)
         wrap(ax.yaxis.label, ax.bbox.height * 1.05, renderer, vertical=True)
-    for owner in (fig, *fig.axes):
-        for legend in owner.legends if owner is fig else [one for one in [owner.get_legend()] if one]:
-            room = owner.bbox.width
-            while legend._ncols > 1 and legend.get_window_extent(renderer).width > room:
-                legend.set_ncols(legend._ncols - 1)
-                fig.draw_without_rendering()
 
 
 def with_narrow(draw):
@@ -99,4 +106,6 @@ def with_narrow(draw):
     return both
 
 
-pylabtools.retina_figure = with_narrow(pylabtools.retina_figure)
+def install():
+    """From now on, IPython's figures at twice the density come with their narrow version."""
+    pylabtools.retina_figure = with_narrow(pylabtools.retina_figure)
