@@ -343,7 +343,7 @@ def mc_curves_draws(state):
 
 
 def shrinkage_draws(state):
-    w = shrinkage.coefficients(state["s"], state["Vt"], state["Uy"], len(state["y"]), 10**-6.5)
+    w = shrinkage.coefficients(state["s"], state["Vt"], state["Uy"], len(state["y"]), 10 ** state["best"])
     yield ".l2.bold", (0, 1), (-1.6, 1.8), lines(state["grid"], state["level"] + state["features"] @ w)
 
 
@@ -376,7 +376,7 @@ def train_circles_draws(state):
     edges = np.arange(-7.25, 7.5, 0.5)
     counts = [np.histogram(theta[~train_circles.IS_BIAS].clip(-7.25, 7.25), edges)[0] for theta in thetas]
     steps = np.repeat(edges, 2)[1:-1]
-    yield "[aria-label^=Histograms] .line", (-7.25, 7.25), (0, 48), lines(steps, *(np.repeat(c, 2) for c in counts))
+    yield "[aria-label*=Histograms] .line", (-7.25, 7.25), (0, 48), lines(steps, *(np.repeat(c, 2) for c in counts))
 
 
 @pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage", "train_circles"])

@@ -28,7 +28,7 @@ text { fill: currentColor; stroke: none; font-size: 13px; font-variant-numeric: 
 .halo { paint-order: stroke; stroke: var(--pst-color-background, transparent); stroke-width: 4px; stroke-linejoin: round; }
 .controls { display: flex; flex-wrap: wrap; gap: 0.5em; margin-top: 0.6em; }
 .sliders { display: grid; grid-template-columns: repeat(2, auto 1fr var(--room)); gap: 0.35em 0.7em; margin-top: 0.6em; }
-label.slider { display: grid; grid-template-columns: subgrid; grid-column: span 3; align-items: center; }
+label.slider { display: grid; grid-template-columns: subgrid; grid-column: span 3; column-gap: 0.7em; align-items: center; }
 label.slider:only-child { grid-template-columns: auto 1fr var(--room); grid-column: 1 / -1; }
 label.slider:nth-child(even) > :first-child { margin-left: 1.2em; }
 output { font-variant-numeric: tabular-nums; text-align: right; }
