@@ -31,7 +31,7 @@ text { fill: currentColor; stroke: none; font-size: 13px; font-variant-numeric: 
 label.slider { display: grid; grid-template-columns: subgrid; grid-column: span 3; column-gap: 0.7em; align-items: center; }
 label.slider:only-child { grid-template-columns: auto 1fr var(--room); grid-column: 1 / -1; }
 label.slider:nth-child(even) > :first-child { margin-left: 1.2em; }
-output { font-variant-numeric: tabular-nums; text-align: right; }
+output { font-variant-numeric: tabular-nums; text-align: right; white-space: pre-line; line-height: 1.2; }
 input[type=range] { width: 100%; min-width: 5em; height: 24px; margin: 0; accent-color: var(--pnd-accent, auto); cursor: pointer; }
 button { font: inherit; font-size: 14px; color: inherit; background: none; cursor: pointer; min-height: 28px;
   border: 1px solid currentColor; border-radius: 4px; padding: 0.1em 0.7em; }
@@ -47,6 +47,7 @@ button:hover { background: color-mix(in srgb, currentColor 10%, transparent); }
   label.slider:nth-child(even) > :first-child { margin: 0; }
   input[type=range] { height: 44px; }
   button { min-width: 44px; min-height: 44px; }
+  .room { font-size: 14px; line-height: 1.4; }
 }
 `;
 

@@ -38,7 +38,7 @@ export function average(name, atoms, mean) {
 const EDGE = 5, REACH = 3, BINS = 50;
 // what is drawn of each curve: outputs y, their ticks, gaps g, their ticks
 const CURVES = {
-  square: { label: "z²", y: [0, 12], yticks: [0, 4, 8, 12], g: [-1, 5], gticks: [0, 2, 4] },
+  square: { label: "z²", y: [0, 14], yticks: [0, 4, 8, 12], g: [-1, 5], gticks: [0, 2, 4] },
   relu: { label: "ReLU", y: [0, 4], yticks: [0, 1, 2, 3, 4], g: [-0.2, 1], gticks: [0, 0.5, 1] },
   gelu: { label: "GELU", y: [-0.2, 4], yticks: [0, 1, 2, 3, 4], g: [-0.2, 1], gticks: [0, 0.5, 1] },
   sigmoid: { label: "sigmoid", y: [0, 1], yticks: [0, 0.5, 1], g: [-0.2, 0.2], gticks: [-0.2, -0.1, 0, 0.1, 0.2] },
@@ -94,7 +94,7 @@ export function render(root, { start, name: first, even, dominant }) {
   const views = Object.entries(CURVES).map(([name, curve]) => ({ name, ...curve, A: passage(root, name, curve), B: gaps(root, curve) }));
   let name = first, a = even;
 
-  function drawPassage({ X, Y, w, h, low, ...part }, atoms, mean, out, plain) {
+  function drawPassage({ X, Y, h, low, ...part }, atoms, mean, out, plain) {
     const weights = atoms.map(([, prob]) => prob), bin = (2 * EDGE) / BINS;
     const entering = histogram(atoms.map(([dev]) => mean + dev), weights, -EDGE, EDGE, BINS), most = Math.max(...entering, 1e-12);
     set(part.bars, { d: entering.map((mass, i) => {
@@ -106,7 +106,7 @@ export function render(root, { start, name: first, even, dominant }) {
     set(part.gap, { d: `M${x} ${y1}V${y2}` });
     set(part.plain, { cx: x, cy: y1 });
     set(part.mean, { cx: x, cy: y2 });
-    set(part.plainName, { x: x + 10 * up, y: Math.min(h, Math.max(y1, y2 + up * 17 ) + 4), "text-anchor": up > 0 ? "start" : "end" });
+    set(part.plainName, { x: x + 10 * up, y: (up > 0 ? Math.max(y1, y2 + 17) : Math.min(y1, y2 - 17)) + 4, "text-anchor": up > 0 ? "start" : "end" });
     set(part.meanName, { x: x - 10 * up, y: y2 + 4, "text-anchor": up > 0 ? "end" : "start" });
   }
 

@@ -168,8 +168,8 @@ const strength = (position) => (position === 0 ? 0 : Number((10 ** (position / 5
 const position = (lam) => (lam === 0 ? 0 : Math.round(5 * (5 + Math.log10(lam))));
 
 export function render(root, { few, many, start }) {
-  const side = narrow(root) ? 1.9 : 1.4, wide = { span: 3, height: 158 }, slim = { span: 3, height: 160 }; // circles are round
-  const plane = panel({ ...place(root, { span: 3, rows: 2, height: 322 }, { span: 6, height: 271 }), letter: "A",
+  const side = narrow(root) ? 2.1 : 1.4, wide = { span: 3, height: 158 }, slim = { span: 3, height: 160 }; // circles are round
+  const plane = panel({ ...place(root, { span: 3, rows: 2, height: 322 }, { span: 6, height: 251 }), letter: "A",
     label: "The training points and where each network's output changes sign",
     x: [-side, side], y: [-1.26, 1.26], xticks: [-1, 0, 1], yticks: [-1, 0, 1], xlabel: "x₁", ylabel: "x₂" });
   const course = panel({ ...place(root, wide, slim), letter: "B", label: "Training and test loss of both networks against the steps of Adam",
