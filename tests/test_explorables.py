@@ -420,6 +420,17 @@ def test_it_fits_a_phone_and_does_not_jump(show, measured, name):
     assert len(seen["letters"]) < 2 or "".join(seen["letters"]) in "ABC"
 
 
+def test_a_phone_that_is_turned_gets_its_panels_side_by_side(show):
+    page = show(made("collinear"), viewport={"width": 390, "height": 844})
+    panels = page.locator(".views > svg")
+    boxes = [panels.nth(k).bounding_box() for k in (0, 1)]
+    assert boxes[1]["y"] > boxes[0]["y"] + 100 and boxes[1]["x"] == boxes[0]["x"]
+    page.set_viewport_size({"width": 844, "height": 390})
+    page.wait_for_function("document.querySelector('[state]').shadowRoot.querySelector('.views > svg').clientWidth < 420")
+    boxes = [panels.nth(k).bounding_box() for k in (0, 1)]
+    assert boxes[1]["y"] == boxes[0]["y"] and boxes[1]["x"] > boxes[0]["x"] + 300
+
+
 @pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage", "train_circles"])
 def test_the_page_draws_what_python_computes(show, name):
     """Paths, to a tenth of a pixel."""

@@ -73,6 +73,9 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** The longest of some sentences. */
+export const longestOf = (sentences) => sentences.reduce((one, two) => (one.length > two.length ? one : two));
+
 /** Set attributes of an element; numbers are rounded to a hundredth of a pixel. */
 export function set(node, attributes) {
   for (const [name, value] of Object.entries(attributes))

@@ -83,7 +83,8 @@ def batch_mates():
     right.plot(count[:-1], in_each_batch(batches[:-1], X1), "o", color=COLORS["norm"], ms=4)
     right.plot(count[-1], normalized(X1, *stats), "ko", ms=7)
     right.set(xlabel="batch")
-    key = {"• training: its batch": "norm", "╌ evaluation: running statistics": "norm", "╌ exact mean and variance": "truth"}
+    key = {"• training: its batch": "norm", "╌ evaluation: running statistics": "norm",
+           "╌ exact mean and variance": "truth"}
     for i, (text, color) in enumerate(key.items()):
         right.text(0.03, 0.2 - 0.08 * i, text, color=COLORS[color], transform=right.transAxes)
     head(left, "A", "normalized value")

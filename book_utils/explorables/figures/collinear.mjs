@@ -37,16 +37,19 @@ const WEIGHTS = { x: [-6, 8], y: [-7, 7] }, EDGE = 4; // of A, and of B on the r
 /** For the four targets y; theta in degrees. */
 export function sentence(theta, y) {
   const X = columns(theta), [w1, w2] = lstsq(X, y), [s1, s2] = singular_values(X), { x: [left, right], y: [low, high] } = WEIGHTS;
-  const off = [w1 < left || w1 > right || w2 < low || w2 > high ? "A" : "", w1 * Math.cos((theta * Math.PI) / 360) > EDGE ? "B" : ""];
+  const outside = { A: w1 < left || w1 > right || w2 < low || w2 > high, B: w1 * Math.cos((theta * Math.PI) / 360) > EDGE };
+  const off = ["A", "B"].filter((letter) => outside[letter]).join(" and ");
   return `cond(X) = s₁/s₂ = ${number(s1 / s2, 1)}. The best weights are ŵ = (${number(w1, 1)}, ${number(w2, 1)})` +
-    `${off.join("") ? `, off the chart in ${off.filter(Boolean).join(" and ")}` : ""}; moving the one target y₁ by 1 moves ŵ by ${number(sensitivity(X), 1)}.`;
+    `${off && `, off the chart in ${off}`}; moving the one target y₁ by 1 moves ŵ by ${number(sensitivity(X), 1)}.`;
 }
 
 export function render(root, { start, y, levels }) {
   const wide = { span: 3, height: 300 }, slim = { span: 6, height: 232 }, tall = narrow(root) ? 1.5 : 2.3; // B has true angles
-  const weights = panel({ ...place(root, wide, slim), letter: "A", label: "Weight space: contours of the training error around the least-squares weights",
+  const weights = panel({ ...place(root, wide, slim), letter: "A",
+    label: "Weight space: contours of the training error around the least-squares weights",
     ...WEIGHTS, xticks: [-5, 0, 5], yticks: [-5, 0, 5], xlabel: "weight w₁", ylabel: "weight w₂" });
-  const plane = panel({ ...place(root, wide, slim), letter: "B", label: "Data space: the two features as arrows, the prediction as their combination, and the ellipse of singular values",
+  const plane = panel({ ...place(root, wide, slim), letter: "B",
+    label: "Data space: the two features as arrows, the prediction as their combination, and the ellipse of singular values",
     x: [-1.6, EDGE], y: [-tall, tall], xticks: [-1, 0, 1, 2, 3, 4], yticks: narrow(root) ? [-1, 0, 1] : [-2, -1, 0, 1, 2],
     xlabel: "along both features", ylabel: "across them" });
 

@@ -1,7 +1,7 @@
 // A distribution goes through a curve: the average of the outputs beside the output of the average.
 import { histogram, normal_cdf } from "../maths.mjs";
 import { number, signed } from "../text.mjs";
-import { add, curve, frame, panel, place, set } from "../view.mjs";
+import { add, curve, frame, longestOf, panel, place, set } from "../view.mjs";
 
 /** phi(z) for one of the five names. */
 export function activation(name, z) {
@@ -87,7 +87,7 @@ function gaps(root, { label, g, gticks }) {
     yticks: gticks, xlabel: "mean E z", ylabel: "gap E φ(z) − φ(E z)" });
   add(view.plot, "path", { class: "axis", d: `M0 ${view.Y(0)}H${view.w}` });
   return { ...view, second: add(view.plot, "path", { class: "line truth" }), exact: add(view.plot, "path", { class: "dropout line bold" }),
-    at: add(view.over, "circle", { class: "dropout dot", r: 6 }), secondName: add(view.over, "text", { class: "halo", x: 8, y: 16 }) };
+    at: add(view.over, "circle", { class: "dropout dot", r: 6 }), secondName: add(view.over, "text", { class: "halo", x: 8, y: view.h - 7 }) };
 }
 
 export function render(root, { start, name: first, even, dominant }) {
@@ -128,9 +128,8 @@ export function render(root, { start, name: first, even, dominant }) {
 
   const buttons = views.map((view) => ({ label: view.label, act() { name = view.name; }, pressed: () => name === view.name }));
   const one = { label: "One input dominates", act() { a = a === dominant ? even : dominant; }, pressed: () => a === dominant };
-  const longest = Object.keys(CURVES).flatMap((curve) => [-2, 2].map((m) => sentence(curve, dominant, 0.7, m)));
   frame(root, { views: views.flatMap(({ A, B }) => [A.node, B.node]), start, draw,
-    longest: longest.reduce((one, two) => (one.length > two.length ? one : two)),
+    longest: longestOf(Object.keys(CURVES).flatMap((curve) => [-2, 2].map((m) => sentence(curve, dominant, 0.7, m)))),
     sliders: [
       { name: "mean", label: "mean E z", min: -REACH, max: REACH, step: 0.05, format: number },
       { name: "p", label: "drop p", min: 0, max: 0.7, step: 0.05, format: number }],

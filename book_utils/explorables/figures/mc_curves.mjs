@@ -75,10 +75,12 @@ export function sentence(p, perRow, samples, x, truth, gap, pair) {
 
 export function render(root, { start, rates, thetas, x, y, grid, truth, gap, pair, seed }) {
   const SHOWN = 12; // of the curves; the band and the dots are of all passes
-  const view = panel({ ...place(root, { span: 3, height: 300 }, { span: 6, height: 222 }), letter: "A", label: "Data with a gap, the answers of the network pass by pass, their mean and the band of two standard deviations",
+  const view = panel({ ...place(root, { span: 3, height: 300 }, { span: 6, height: 222 }), letter: "A",
+    label: "Data with a gap, the answers of the network pass by pass, their mean and the band of two standard deviations",
     x: [-1, 1], y: [-2, 2], xticks: [-1, -0.5, 0, 0.5, 1], yticks: [-2, -1, 0, 1, 2], xlabel: "x", ylabel: "y" });
   const at = pair.map((i) => number(grid[i]));
-  const cloud = panel({ ...place(root, { span: 3, height: 300 }, { span: 6, height: 206 }), letter: "B", label: `The answers of all passes at x = ${at[0]} and x = ${at[1]}, one dot a pass`,
+  const cloud = panel({ ...place(root, { span: 3, height: 300 }, { span: 6, height: 206 }), letter: "B",
+    label: `The answers of all passes at x = ${at[0]} and x = ${at[1]}, one dot a pass`,
     x: [-1.5, 0.1], y: [-1.5, 0.1], xticks: [-1.5, -1, -0.5, 0], yticks: [-1.5, -1, -0.5, 0], xlabel: `answer at x = ${at[0]}`,
     ylabel: `answer at x = ${at[1]}` });
 
@@ -108,7 +110,8 @@ export function render(root, { start, rates, thetas, x, y, grid, truth, gap, pai
     { label: "A mask for each point", act: masks(true), pressed: () => perRow },
     { label: "New masks", act: () => { draws += 1; } }, { label: "T = 1", values: { T: 1 } }];
   frame(root, { views: [view.node, cloud.node], start, draw, settings,
-    longest: sentence(0.05, false, [grid.map(() => 1), grid.map((v) => -v)], grid, truth, gap, pair), reset: () => { perRow = false; draws = 0; },
+    longest: sentence(0.05, false, [grid.map(() => 1), grid.map((v) => -v)], grid, truth, gap, pair),
+    reset: () => { perRow = false; draws = 0; },
     sliders: [{ name: "rate", label: "noise p", min: 0, max: rates.length - 1, step: 1, format: (i) => number(rates[i]) },
       { name: "T", label: "passes T", min: 1, max: 100, step: 1, format: String }] });
 }

@@ -1,7 +1,7 @@
 // One affine neuron whose inputs are dropped: the mask at hand beside the distribution over all masks.
 import { histogram } from "../maths.mjs";
 import { number, significant } from "../text.mjs";
-import { add, canvas, element, frame, narrow, panel, place, set } from "../view.mjs";
+import { add, canvas, element, frame, longestOf, narrow, panel, place, set } from "../view.mjs";
 
 /** z = w'(m x) + b for one mask (1 = kept), with what is kept divided by 1 - p if inverted. */
 export function preactivation(mask, x, w, b, p, inverted) {
@@ -91,9 +91,10 @@ export function render(root, { x, w, b, start }) {
   const full = add(chart.plot, "line", { class: "none line", y1: 0, y2: chart.h, "stroke-width": 2 });
   const mean = add(chart.plot, "line", { class: "line truth", y1: 0, y2: chart.h });
   const here = add(chart.plot, "path", { fill: "currentColor", stroke: "currentColor", "stroke-width": 1.5 });
+  const low = Math.max(66, chart.h * 0.42); // below the other names
   const names = { full: add(chart.plot, "text", { class: "none halo tick", y: 32 }, "no mask"),
     mean: add(chart.plot, "text", { class: "halo tick", y: 48 }, "mean ± std"),
-    here: add(chart.plot, "text", { class: "halo tick", y: chart.h * 0.42 }, "this mask") };
+    here: add(chart.plot, "text", { class: "halo tick", y: low }, "this mask") };
   const put = (node, value, side) => set(node, { x: Math.min(chart.w - 4, Math.max(4, chart.X(value))) + 5 * side,
     "text-anchor": side > 0 ? "start" : "end" });
 
@@ -120,7 +121,7 @@ export function render(root, { x, w, b, start }) {
     set(mean, { x1: chart.X(mu), x2: chart.X(mu) });
     set(full, { x1: chart.X(clean), x2: chart.X(clean) });
     const spot = Math.min(chart.w - 4, Math.max(4, chart.X(z)));
-    set(here, { d: `M${spot} ${chart.h * 0.42 - 12}V${chart.h - 12}l6 12h-12l6 -12` });
+    set(here, { d: `M${spot} ${low - 11}V${chart.h - 12}l6 12h-12l6 -12` });
     put(names.full, clean, 1);
     put(names.mean, mu, on ? 1 : -1);
     put(names.here, z, z > mu ? 1 : -1);
@@ -131,7 +132,7 @@ export function render(root, { x, w, b, start }) {
   const keep = (which) => { mask = x.map((_, j) => Number(which(j))); };
   const view = frame(root, { start: { p: start.p }, draw,
     views: [element("div", { style }, picture, keep_row), chart.node],
-    longest: [true, false].map((on) => sentence(start.mask, x, w, b, 0.8, on)).reduce((one, two) => (one.length > two.length ? one : two)),
+    longest: longestOf([true, false].map((on) => sentence(start.mask, x, w, b, 0.8, on))),
     sliders: [{ name: "p", label: "drop probability p", min: 0, max: 0.8, step: 0.05, format: number }],
     settings: [{ label: "Keep all", act() { keep(() => true); } },
       { label: "Drop the strongest", act() { keep((j) => j !== strongest); } },

@@ -64,9 +64,11 @@ export function sentence(G, w_hat, q, t, w) {
 
 export function render(root, { start, G, w_hat }) {
   const wide = { span: 3, height: 321 }, height = 234; // a circle is round
-  const plane = panel({ ...place(root, wide, { span: 4, height }), letter: "A", label: "Weight space: the ball of the q-norm and the contour of the loss that touches it",
+  const plane = panel({ ...place(root, wide, { span: 4, height }), letter: "A",
+    label: "Weight space: the ball of the q-norm and the contour of the loss that touches it",
     x: [-2.2, 3.8], y: [-2.7, 2.7], xticks: [-2, -1, 0, 1, 2, 3], yticks: [-2, -1, 0, 1, 2], xlabel: "weight w₁", ylabel: "weight w₂" });
-  const bars = panel({ ...place(root, wide, { span: 2, height }), letter: "B", label: "The two weights as bars, beside the least-squares weights",
+  const bars = panel({ ...place(root, wide, { span: 2, height }), letter: "B",
+    label: "The two weights as bars, beside the least-squares weights",
     x: [0.4, 2.6], y: [-1, 3], xticks: [], yticks: [-1, 0, 1, 2, 3], xlabel: "ŵ outlined", ylabel: "ŵ and w" });
   add(plane.plot, "path", { class: "rule", d: `M0 ${plane.Y(0)}H${plane.w}M${plane.X(0)} 0V${plane.h}` });
   const shape = add(plane.plot, "path", { class: "dot", opacity: 0.22 });

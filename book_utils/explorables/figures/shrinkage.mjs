@@ -36,11 +36,13 @@ export function sentence(lam, best, U, s, Vt, Uy, y) {
 
 export function render(root, { best, x, y, level, grid, features, truth, U, s, Vt, Uy, range }) {
   const n = y.length, [low, high] = range, wide = { span: 2, height: 260 }, slim = { span: 3, height: 210 };
-  const data = panel({ ...place(root, wide, { span: 6, height: 220 }), letter: "A", label: "Data, the true curve and the fitted curve",
+  const data = panel({ ...place(root, wide, { span: 6, height: 220 }), letter: "A",
+    label: "Data, the true curve and the fitted curve",
     x: [0, 1], y: [-1.6, 1.8], xticks: [0, 0.5, 1], yticks: [-1, 0, 1], xlabel: "x", ylabel: "y" });
   const paths = panel({ ...place(root, wide, slim), letter: "B", label: "The nine weights against the penalty", x: [low, high],
     y: [-TALL, TALL], xticks: [-8, -6, -4, -2, 0], yticks: [-10, 0, 10], xlabel: "log₁₀ λ", ylabel: "nine weights" });
-  const filters = panel({ ...place(root, wide, slim), letter: "C", label: "The filter factor of each singular direction against its strength",
+  const filters = panel({ ...place(root, wide, slim), letter: "C",
+    label: "The filter factor of each singular direction against its strength",
     x: STRENGTHS, y: [0, 1.08], xticks: [-12, -8, -4, 0], yticks: [0, 0.5, 1], xlabel: "log₁₀ sᵢ²/n", ylabel: "filter factor" });
 
   add(data.plot, "path", { class: "line truth", d: curve(data, grid, truth) });
@@ -68,7 +70,7 @@ export function render(root, { best, x, y, level, grid, features, truth, U, s, V
     set(fit, { d: curve(data, grid, features.map((row) => row.reduce((sum, value, j) => sum + value * w[j], level))) });
     cursors.forEach((line, i) => set(line, { x1: [paths, filters][i].X(log_lam), x2: [paths, filters][i].X(log_lam) }));
     set(lamName, { x: filters.X(log_lam) + 5 });
-    let above = -99; // names that would stand on another one are left out
+    let above = paths.Y(Math.min(...w)) - paths.Y(Math.max(...w)) < 20 ? 999 : -99; // no name where it would stand on others
     [...dots.keys()].sort((i, j) => w[j] - w[i]).forEach((j) => {
       const { dot, name } = dots[j], at = { x: paths.X(log_lam), y: paths.Y(w[j]) }, off = at.y < 8 || at.y > paths.h - 4;
       set(dot, { cx: at.x, cy: at.y });

@@ -172,7 +172,8 @@ export function render(root, { few, many, start }) {
   const plane = panel({ ...place(root, { span: 3, rows: 2, height: 322 }, { span: 6, height: 251 }), letter: "A",
     label: "The training points and where each network's output changes sign",
     x: [-side, side], y: [-1.26, 1.26], xticks: [-1, 0, 1], yticks: [-1, 0, 1], xlabel: "x₁", ylabel: "x₂" });
-  const course = panel({ ...place(root, wide, slim), letter: "B", label: "Training and test loss of both networks against the steps of Adam",
+  const course = panel({ ...place(root, wide, slim), letter: "B",
+    label: "Training and test loss of both networks against the steps of Adam",
     x: [0, STEPS], y: [0, LOSS], xticks: [0, 200, 400], yticks: [0, 0.5, 1], xlabel: "steps of Adam", ylabel: "loss, test dashed" });
   const weights = panel({ ...place(root, wide, slim), letter: "C", label: "Histograms of the 48 weights of both networks",
     x: [LOW, HIGH], y: [0, 48], xticks: [-6, -3, 0, 3, 6], yticks: [0, 24, 48], xlabel: "weight", ylabel: "how many of 48" });
