@@ -401,7 +401,8 @@ ON_A_PHONE = """(figure, steps) => {
       }
     }
   }
-  return { height, letters, text: sizes.length && Math.min(...sizes), small: small.map((one) => one.textContent || one.name),
+  return { height, letters, text: sizes.length && Math.min(...sizes),
+    small: small.map((one) => one.textContent || one.name),
     heights: [...heights], wide: document.documentElement.scrollWidth - innerWidth };
 }"""
 
