@@ -74,7 +74,7 @@ def collinear():
     right.annotate("ŷ", steps[-1], xytext=(-3, 6), textcoords="offset points")
     s = singular_values(X)
     t = np.linspace(0, 2 * np.pi, 100)
-    right.plot(s[0] * np.cos(t), s[1] * np.sin(t), ":", color="gray", lw=1)
+    right.plot(s[0] * np.cos(t), s[1] * np.sin(t), "--", color="gray", lw=1)
     for name, value, end in (("$s_1$", s[0], (-s[0], 0)), ("$s_2$", s[1], (0, -s[1]))):
         right.plot(*np.transpose([(0, 0), end]), color="black", lw=1.2)
         right.annotate(f"{name} {value:.2f}", end, xytext=(-4, 8 if end[0] else -12), textcoords="offset points",
@@ -85,5 +85,5 @@ def collinear():
         "collinear", {"start": START, "y": TARGETS, "levels": LEVELS}, fallback=figure,
         alt=f"A: the contours of the training error in weight space form a long narrow valley, its floor shaded, "
             f"around the best weights, {w[0]:.1f} and {w[1]:.1f}. B: two feature arrows {theta} degrees apart, a flat "
-            f"dotted ellipse through their tips with half-axes s₁ and s₂, and the long detour along the arrows to the "
+            f"dashed ellipse through their tips with half-axes s₁ and s₂, and the long detour along the arrows to the "
             f"prediction. The condition number is {s[0] / s[1]:.1f}.")
