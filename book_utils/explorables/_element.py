@@ -27,9 +27,18 @@ customElements.define("%(tag)s", class extends HTMLElement {
   connectedCallback() {
     if (this.shadowRoot) return;
     this.dataset.lmSuppressShortcuts = ""; // JupyterLab takes the arrow keys otherwise
-    const root = this.attachShadow({ mode: "open" });
-    root.append(element("style", {}, "%(colors)s" + css));
-    render(root, JSON.parse(this.getAttribute("state")));
+    const root = this.attachShadow({ mode: "open" }), state = JSON.parse(this.getAttribute("state"));
+    const draw = () => {
+      root.replaceChildren(element("style", {}, "%(colors)s" + css));
+      render(root, state);
+    };
+    draw();
+    let slim = narrow(root); // a phone that is turned, or an element that was hidden, is drawn anew
+    new ResizeObserver(() => {
+      if (narrow(root) === slim || !root.querySelector("svg")) return;
+      slim = !slim;
+      draw();
+    }).observe(this);
   }
 });
 })();"""
@@ -64,6 +73,11 @@ def png_bytes(figure):
     image = Image.open(raw).convert("RGB").quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     image.save(small, format="png", optimize=True)
     return small.getvalue()
+
+
+def head(ax, letter, ylabel):
+    """The letter of a panel and what its height means, above it as in the figure that moves."""
+    ax.set_title(rf"$\bf{{{letter}}}$   {ylabel}", loc="left", fontsize="medium")
 
 
 class Explorable:

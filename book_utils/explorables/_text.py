@@ -20,11 +20,12 @@ def signed(value, digits=2):
 
 
 def significant(value, digits=1):
-    """A number to so many significant digits; below 0.001 as 3e−7."""
+    """A number to so many significant digits; below 0.001 as 3·10⁻⁷."""
     short = Context(prec=digits, rounding=ROUND_HALF_UP).create_decimal(float(value) or 0).normalize()
-    exponent = short.adjusted()
-    text = f"{short.scaleb(-exponent):f}e{exponent}" if short and abs(short) < Decimal("0.001") else f"{short:f}"
-    return text.replace("-", "−")
+    if not short or abs(short) >= Decimal("0.001"):
+        return f"{short:f}".replace("-", "−")
+    power = str(short.adjusted()).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{short.scaleb(-short.adjusted()):f}·10{power}".replace("-", "−")
 
 
 def counted(count, noun):

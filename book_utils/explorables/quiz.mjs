@@ -8,7 +8,11 @@ export function render(root, { questions }) {
     .choice { display: grid; grid-template-columns: auto 1fr; gap: 0.6em; padding: 0.35em 0; cursor: pointer; }
     input[type=radio] { width: 18px; height: 18px; margin: 0.15em 0 0; accent-color: var(--pnd-accent, auto); }
     .because { margin: 0.3em 0 0; padding-left: 0.9em; border-left: 3px solid transparent; min-height: 0; }
-    .because.right { border-color: currentColor; } .because.wrong { border-left: 3px dashed currentColor; }`));
+    .because.right { border-color: currentColor; } .because.wrong { border-left: 3px dashed currentColor; }
+    @media (max-width: 600px), (pointer: coarse) {
+      .choice { min-height: 44px; align-items: center; }
+      input[type=radio] { margin: 0; }
+    }`));
   questions.forEach(({ ask, choices }, k) => {
     const because = element("p", { class: "because", "aria-live": "polite" });
     const legend = element("legend");

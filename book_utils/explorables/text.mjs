@@ -11,10 +11,14 @@ export function signed(value, digits = 2) {
   return (Number(value.toFixed(digits)) > 0 ? "+" : "") + number(value, digits);
 }
 
-/** A number to so many significant digits; below 0.001 as 3e−7. */
+const SUPERSCRIPTS = { "-": "⁻", ...Object.fromEntries([..."⁰¹²³⁴⁵⁶⁷⁸⁹"].map((digit, i) => [i, digit])) };
+
+/** A number to so many significant digits; below 0.001 as 3·10⁻⁷. */
 export function significant(value, digits = 1) {
   const short = Number(value.toPrecision(digits));
-  return (short && Math.abs(short) < 0.001 ? short.toExponential() : String(short)).replaceAll("-", "−");
+  if (!short || Math.abs(short) >= 0.001) return String(short).replace("-", "−");
+  const [factor, exponent] = short.toExponential().split("e");
+  return `${factor.replace("-", "−")}·10${[...exponent].map((sign) => SUPERSCRIPTS[sign]).join("")}`;
 }
 
 /** So many things: 1 step, 2 steps. */

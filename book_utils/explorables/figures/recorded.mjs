@@ -1,5 +1,5 @@
 // Curves that Python computed for each setting of the controls; nothing is computed here.
-import { add, frame, panel, path, set } from "../view.mjs";
+import { add, frame, panel, path, place, set } from "../view.mjs";
 
 const DRAW = {
   line: (view, points, look) => add(view.plot, "path", { class: `line ${look}`, d: path(view, points) }),
@@ -12,10 +12,12 @@ const DRAW = {
 };
 
 export function render(root, { panels, controls, start, arrays, frames }) {
-  const wide = panels.length === 1 && root.host.clientWidth > 540;
-  const left = 30 + 7 * Math.max(...panels.flatMap(({ yticks }) => yticks.map((t) => String(t).length)));
-  const views = panels.map((options) => panel({ ...options, label: `${options.ylabel} against ${options.xlabel}`,
-    width: wide ? 690 : 340, height: panels.length > 1 ? 232 : 300, left }));
+  const left = 13 + 7 * Math.max(...panels.flatMap(({ yticks }) => yticks.map((t) => String(t).length)));
+  const where = panels.length > 1 ? place(root, { span: 3, height: 260 }, { span: 6, height: 225 })
+    : place(root, { span: 6, height: 320 }, { span: 6, height: 300 });
+  const views = panels.map((options, k) => panel({ ...options, ...where, left, letter: panels.length > 1 ? "AB"[k] : "",
+    label: `${options.ylabel} against ${options.xlabel}` }));
+  const longest = frames.reduce((most, [said]) => (said.length > most.length ? said : most), "");
 
   function draw(values) {
     const [said, ...shown] = frames[controls.reduce((sum, { label, texts }) => sum * texts.length + values[label], 0)];
@@ -29,6 +31,6 @@ export function render(root, { panels, controls, start, arrays, frames }) {
     return said;
   }
 
-  frame(root, { views: views.map((view) => view.node), start, draw,
+  frame(root, { views: views.map((view) => view.node), start, draw, longest,
     sliders: controls.map(({ label, texts }) => ({ name: label, label, min: 0, max: texts.length - 1, step: 1, format: (i) => texts[i] })) });
 }

@@ -36,7 +36,7 @@ def _outline(mark, setting):
 
 def _label_heights(marks, low, high):
     """Where each mark's label stands: at its right end, within the panel, and not on another label."""
-    gap, heights = 0.075 * (high - low), [0.0] * len(marks)
+    gap, heights = 0.085 * (high - low), [0.0] * len(marks)
     order = sorted((end, i) for i, (*_, label, end) in enumerate(marks) if label)
     floor, ceiling = low + gap / 2, high - gap / 2
     for end, i in order:
