@@ -9,75 +9,76 @@ from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
 
-def link(page, text, **options):
+def link(page, text):
     """A link to a page of the book, checked like any other."""
-    to = addnodes.pending_xref("", refdomain="std", reftype="doc", reftarget=f"/{page}", refexplicit=True, refwarn=True)
-    return to + nodes.inline("", text, **options)
+    return addnodes.pending_xref("", nodes.inline("", text), refdomain="std", reftype="doc", reftarget=f"/{page}",
+                                 refexplicit=True, refwarn=True)
 
 
 def duration(minutes):
     """In quarters of an hour from an hour on: nobody reads by the minute."""
-    hours = round(minutes / 15) / 4
-    return f"{minutes} minutes" if hours < 1 else f"{hours:g} hours".replace(".25", "¼").replace(".5", "½").replace(".75", "¾")
+    hours, quarters = divmod(round(minutes / 15), 4)
+    return f"{hours}{('', '¼', '½', '¾')[quarters]} hours" if hours else f"{minutes} minutes"
 
 
 class Cover(SphinxDirective):
-    """Content: YAML with the short names of chapters, `part/page`."""
+    """A part of the cover, which is made again when a chapter has changed."""
 
     has_content = True
-    optional_arguments = 1
-    final_argument_whitespace = True
 
-    def find(self, name):
-        page = f"chapters/{name}"
-        self.env.note_dependency(str(self.env.doc2path(page)))
-        if page not in self.env.app.chapters:
-            raise self.error(f"_toc.yml gives no topic to {page!r}.")
-        return page, self.env.app.chapters[page]
+    def run(self):
+        for page in self.env.app.chapters:
+            self.env.note_dependency(str(self.env.doc2path(page)))
+        return [self.show(self.env.app.chapters)]
 
 
 class Start(Cover):
     """```` ```{start} ````: the way to the first chapter."""
 
-    def run(self):
-        page, chapter = next(iter(self.env.app.chapters.items()))
-        return [nodes.paragraph("", "", link(page, f"Start: {chapter.label}"), classes=["start"])]
+    def show(self, chapters):
+        page, chapter = next(iter(chapters.items()))
+        return nodes.paragraph("", "", link(page, f"Start: {chapter.label}"), classes=["start"])
 
 
 class Cards(Cover):
-    """```` ```{cards} ````: a card for each chapter, from its name to the sentence that says what it does."""
+    """```` ```{cards} ````: a card for each chapter."""
 
-    def run(self):
+    def show(self, chapters):
         import vignettes
 
         self.env.note_dependency(vignettes.__file__)
         cards = nodes.bullet_list(classes=["cards"])
-        for name, sentence in yaml.safe_load("\n".join(self.content)).items():
-            page, chapter = self.find(name)
+        for page, chapter in chapters.items():
             drawn = getattr(vignettes, page.split("/")[-1].replace("-", "_"))()
             picture = f'<svg viewBox="0 0 {vignettes.WIDTH} {vignettes.HEIGHT}" aria-hidden="true">{drawn}</svg>'
             cards += nodes.list_item(
                 "", nodes.raw("", picture, format="html"), nodes.paragraph("", "", link(page, chapter.label)),
-                nodes.paragraph("", sentence),
+                nodes.paragraph("", chapter.question),
                 nodes.paragraph("", f"{chapter.part}, {chapter.minutes} minutes", classes=["time"]))
-        return [cards]
+        return cards
 
 
-class Route(Cover):
-    """```` ```{route} TITLE ````: chapters to read one after another, with the time of each and of all."""
+class Routes(Cover):
+    """```` ```{routes} ````: chapters to read one after another, with their times: `title: {for: ..., read: [...]}`."""
 
-    def run(self):
-        found = [self.find(name) for name in yaml.safe_load("\n".join(self.content))]
-        steps = nodes.enumerated_list(classes=["route"])
-        for page, chapter in found:
-            steps += nodes.list_item("", nodes.paragraph("", "", link(page, chapter.label),
-                                                         nodes.inline("", f" {chapter.minutes} min", classes=["time"])))
-        total = f" · {duration(sum(chapter.minutes for _, chapter in found))}"
-        title = nodes.paragraph("", "", nodes.strong("", self.arguments[0]), nodes.inline("", total, classes=["time"]))
-        return [nodes.container("", title, steps, classes=["route"])]
+    def show(self, chapters):
+        routes = nodes.container(classes=["routes"])
+        for title, route in yaml.safe_load("\n".join(self.content)).items():
+            pages = [f"chapters/{name}" for name in route["read"]]
+            if unknown := set(pages) - set(chapters):
+                raise self.error(f"_toc.yml gives no topic to {', '.join(unknown)}.")
+            steps = nodes.bullet_list()
+            for page in pages:
+                time = nodes.inline("", f" {chapters[page].minutes} min", classes=["time"])
+                steps += nodes.list_item("", nodes.paragraph("", "", link(page, chapters[page].label), time))
+            total = duration(sum(chapters[page].minutes for page in pages))
+            routes += nodes.container(
+                "", nodes.paragraph("", "", nodes.strong("", title), nodes.inline("", f" {total}", classes=["time"])),
+                nodes.paragraph("", route["for"], classes=["for"]), steps)
+        return routes
 
 
 def setup(app):
-    for name, directive in (("start", Start), ("cards", Cards), ("route", Route)):
+    for name, directive in (("start", Start), ("cards", Cards), ("routes", Routes)):
         app.add_directive(name, directive)
     return {"parallel_read_safe": True}

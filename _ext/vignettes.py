@@ -30,12 +30,13 @@ def pseudoinverse():
     from book_utils.explorables._maths import contour
 
     along = np.array([2, -1.2]) / np.hypot(2, 1.2)
-    G = np.eye(2) - 0.997 * np.outer(along, along)
+    G = np.eye(2) - 0.96 * np.outer(along, along)
     limits, w = ((-4.4, 4.4), (-2.2, 3.3)), np.array([0.66, 1.1])
-    valley = [path(points(*contour(G, w, level).T, *limits), "none line", close=True) for level in (0.004, 0.04, 0.15)]
+    valley = [path(points(*contour(G, w, level).T, *limits), "none line", close=True) for level in (0.01, 0.06, 0.2)]
     bottom = path(points(*(w[:, None] + along[:, None] * [-9, 9]), *limits), "line truth")
     reach = path(points([0, w[0]], [0, w[1]], *limits), "line axis")
-    return "".join(valley) + bottom + reach + dots(points(0, 0, *limits), "dot axis", 2) + dots(points(*w, *limits), "none dot", 4)
+    ends = dots(points(0, 0, *limits), "dot axis", 2) + dots(points(*w, *limits), "none dot", 4)
+    return "".join(valley) + bottom + reach + ends
 
 
 def _diabetes():
@@ -69,7 +70,8 @@ def networks():
     from book_utils.explorables.figures import train_circles as circles
 
     data, limits = circles._noisy(circles.SEEDS[0]), ((-2.1, 2.1), (-1.31, 1.31))
-    drawn = [dots(points(*data["X"][data["y"] == y].T, *limits), "data " + look, 2.4) for y, look in enumerate(("ring", "dot"))]
+    drawn = [dots(points(*data["X"][data["y"] == label].T, *limits), look, 2.4)
+             for label, look in enumerate(("data ring", "data dot"))]
     for lam, look in ((0, "none"), (1e-3, "l2")):
         theta = circles.train(data["theta"], data["X"], data["y"], lam, 0, data["seed"], data["steps"])
         pieces = circles.boundary(theta, circles.REACH, circles.GRID).reshape(-1, 2, 2)
@@ -112,7 +114,7 @@ def batchnorm():
     def bell(mean, std):
         return np.exp(-((x - mean) ** 2) / (2 * std**2)) / np.sqrt(2 * np.pi * std**2)
 
-    before = [path(points(x, bell(*unit), *limits), "none line")
+    before = [path(points(x, bell(*unit), *limits)[abs(x - unit[0]) < 3.2 * unit[1]], "none line")
               for unit in ((-2.6, 0.3), (-1.5, 0.55), (0.4, 0.28), (1.5, 0.5), (2.9, 0.35))]
     after = points(x, bell(0, 1), *limits)
     return "".join(before) + path(after, "norm area") + path(after, "norm line bold")
@@ -122,10 +124,10 @@ def layernorm():
     """A batch of examples, one of which is normalized on its own."""
     cells = []
     for row, column in np.ndindex(5, 9):
-        look = "norm" if row == 2 else "data"
-        shade = 0.15 + 0.75 * ((7 * row + 5 * column + row * column) % 11) / 10
-        cells.append(f'<rect class="{look} dot" x="{10 + 16 * column}" y="{6 + 18 * row}" width="13" height="15" rx="2" '
-                     f'opacity="{shade if row == 2 else shade / 2:.2f}"/>')
+        look, most = ("norm", 1) if row == 2 else ("data", 0.5)
+        shade = most * (0.2 + 0.8 * ((7 * row + 5 * column + row * column) % 11) / 10)
+        cells.append(f'<rect class="{look} dot" x="{10 + 16 * column}" y="{6 + 18 * row}" width="13" height="15" '
+                     f'rx="2" opacity="{shade:.2f}"/>')
     return "".join(cells) + f'<rect class="norm line" x="6.5" y="38.5" width="{16 * 9 + 4}" height="22" rx="4"/>'
 
 
