@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import yaml
 from docutils import nodes
+from sphinx import addnodes
 
 
 class Chapter(NamedTuple):
@@ -59,12 +60,12 @@ def renamed(app, env, added, changed, removed):
 
 
 def name_page(app, doctree):
-    """The name as the page's title, and its topic in the index, which the search looks through first."""
+    """The name as the page's title, and the topic as an entry of an index, which the search ranks above all else."""
     page = app.env.docname
     if chapter := app.chapters.get(page):
         app.env.longtitles[page] = nodes.title("", chapter.name)
-        section = next(doctree.findall(nodes.section))["ids"][0]
-        app.env.get_domain("index").entries[page].append(("single", chapter.topic, section, "main", None))
+        section = next(doctree.findall(nodes.section))
+        section.insert(1, addnodes.index(entries=[("single", chapter.topic, section["ids"][0], "main", None)]))
 
 
 def show_name(app, page, template, context, doctree):
