@@ -35,7 +35,7 @@ class Chapter(NamedTuple):
 def read_chapters(root):
     """The book's chapters in order, {page: Chapter}: the pages to which `_toc.yml` gives a topic."""
     found = {}
-    for part in yaml.safe_load((Path(root) / "_toc.yml").read_text(encoding="utf-8"))["parts"]:
+    for part in yaml.safe_load((Path(root) / "_toc.yml").read_text(encoding="utf-8")).get("parts", ()):
         for entry in part["chapters"]:
             if "title" in entry:
                 cells = json.loads((Path(root) / f"{entry['file']}.ipynb").read_text(encoding="utf-8"))["cells"]

@@ -29,7 +29,7 @@ class Cover(SphinxDirective):
     def run(self):
         for page in self.env.app.chapters:
             self.env.note_dependency(str(self.env.doc2path(page)))
-        return [self.show(self.env.app.chapters)]
+        return [self.show(self.env.app.chapters)] if self.env.app.chapters else []  # none: somebody builds one page
 
 
 class Start(Cover):
