@@ -393,6 +393,20 @@ def test_the_page_draws_what_python_computes(show, name):
             assert np.allclose(np.array(re.findall(r"-?[\d.]+", d), float).reshape(-1, 2), pixels, atol=0.06), selector
 
 
+def test_the_cover_names_its_curves(show):
+    """Each name inside of the picture at either end of the sliders, and only the names of what is drawn."""
+    page = show(made("cover"))
+    picture = page.locator("svg[role=img]").bounding_box()
+    for button, fit, noise in (("Neither", "without a penalty", False), ("Penalty", "with a penalty", False),
+                               ("Penalty and noise", "with a penalty", True)):
+        page.get_by_role("button", name=button, exact=True).click()
+        names = [one for one in page.locator("svg text.halo").all() if one.is_visible()]
+        assert [one.text_content() for one in names] == [
+            "a measurement", "the truth", fit, *(["with noise, thirty times"] if noise else [])]
+        for box in (one.bounding_box() for one in names):
+            assert picture["y"] < box["y"] and box["y"] + box["height"] < picture["y"] + picture["height"]
+
+
 def test_an_input_of_the_neuron_is_dropped_by_mouse_and_by_keyboard(show):
     page = show(made("neuron"))
     say, first = page.locator(".say"), page.locator(".say").inner_text()
