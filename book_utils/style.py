@@ -14,6 +14,19 @@ COLORS = {
 }
 
 
+def book_font():
+    """Family and size of the text in figures: the sans of the pages where it is installed, else matplotlib's own."""
+    from matplotlib.font_manager import fontManager
+
+    try:
+        from font_source_sans_pro import font_files_ttf
+    except ImportError:
+        return "DejaVu Sans", 10
+    for face in ("", "It", "Bold"):
+        fontManager.addfont(font_files_ttf[f"SourceSansPro{face}"])
+    return "Source Sans Pro", 11
+
+
 def use_book_style():
     """Draw every later figure in the book's style (matplotlib's settings; twice the density in a notebook).
 
@@ -27,15 +40,24 @@ def use_book_style():
     """
     import matplotlib as mpl
 
+    family, size = book_font()
     mpl.rcParams.update({
         "figure.figsize": (7, 3.2),
         "figure.dpi": 100,
         "figure.constrained_layout.use": True,
         "savefig.facecolor": "white",
         "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib, so that figures are the same everywhere
-        "font.size": 10,
-        "axes.labelsize": 10,
+        "font.sans-serif": [family, "DejaVu Sans"],  # the second for the signs that the first lacks
+        "font.size": size,
+        "axes.labelsize": size,
+        "legend.fontsize": size,
+        "xtick.labelsize": size,
+        "ytick.labelsize": size,
+        "mathtext.fontset": "custom",
+        "mathtext.rm": family,
+        "mathtext.it": f"{family}:italic",
+        "mathtext.bf": f"{family}:bold",
+        "mathtext.fallback": "stixsans",
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.edgecolor": "#555555",

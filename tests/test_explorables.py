@@ -343,7 +343,7 @@ def mc_curves_draws(state):
 
 
 def shrinkage_draws(state):
-    w = shrinkage.coefficients(state["s"], state["Vt"], state["Uy"], len(state["y"]), 10**-6.5)
+    w = shrinkage.coefficients(state["s"], state["Vt"], state["Uy"], len(state["y"]), 10 ** state["best"])
     yield ".l2.bold", (0, 1), (-1.6, 1.8), lines(state["grid"], state["level"] + state["features"] @ w)
 
 
@@ -376,7 +376,62 @@ def train_circles_draws(state):
     edges = np.arange(-7.25, 7.5, 0.5)
     counts = [np.histogram(theta[~train_circles.IS_BIAS].clip(-7.25, 7.25), edges)[0] for theta in thetas]
     steps = np.repeat(edges, 2)[1:-1]
-    yield "[aria-label^=Histograms] .line", (-7.25, 7.25), (0, 48), lines(steps, *(np.repeat(c, 2) for c in counts))
+    yield "[aria-label*=Histograms] .line", (-7.25, 7.25), (0, 48), lines(steps, *(np.repeat(c, 2) for c in counts))
+
+
+ON_A_PHONE = """(figure, steps) => {
+  const root = figure.shadowRoot, box = (one) => one.getBoundingClientRect();
+  const tall = () => Math.round(box(figure).height);
+  const all = (selector) => [...root.querySelectorAll(selector)].filter((one) => one.getClientRects().length);
+  const height = tall(), heights = new Set([height]);
+  const small = all("button, input[type=range], label")
+    .filter((one) => Math.min(box(one).width, box(one).height) < 43.9);
+  const texts = all("svg text").filter((one) => one.textContent);
+  const scale = ({ a, b }) => Math.hypot(a, b);
+  const sizes = texts.map((one) => parseFloat(getComputedStyle(one).fontSize) * scale(one.getScreenCTM()));
+  const letters = all(".views svg[role=img]").map((one) => one.querySelector(":scope > .letter")?.textContent);
+  for (const button of all("button")) {
+    button.click();
+    for (const slider of all("input[type=range]")) {
+      const first = slider.value;
+      for (let k = 0; k <= steps + 1; k++) {
+        slider.value = k > steps ? first : +slider.min + (k / steps) * (slider.max - slider.min);
+        slider.dispatchEvent(new Event("input"));
+        heights.add(tall());
+      }
+    }
+  }
+  return { height, letters, text: sizes.length && Math.min(...sizes),
+    small: small.map((one) => one.textContent || one.name),
+    heights: [...heights], wide: document.documentElement.scrollWidth - innerWidth };
+}"""
+
+
+@pytest.mark.parametrize("name", [*FIGURES, "quiz"])
+def test_it_fits_a_phone_and_does_not_jump(show, measured, name):
+    """On 390 x 844 px: on one screen, for fingers, text of 11 px or more, panels in the order of their letters."""
+    figure = TWO if name == "quiz" else made(name)
+    page = show(figure, viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    page.set_content(f"<style>body {{ margin: 0 18px }}</style>{figure.html}")
+    steps = 2 if name == "train_circles" else 12  # which trains two networks at each
+    seen = page.locator(figure.html[1:figure.html.index(" ")]).evaluate(ON_A_PHONE, steps)
+    text = f", text from {seen['text']:.0f} px" if seen["text"] else ""
+    measured(f"{name} on a phone: {seen['height']} px high{text}")
+    assert seen["height"] <= 760 and seen["wide"] <= 0 and (seen["text"] or 11) >= 11
+    assert seen["small"] == [] and seen["heights"] == [seen["height"]]
+    assert len(seen["letters"]) < 2 or "".join(seen["letters"]) in "ABC"
+
+
+def test_a_phone_that_is_turned_gets_its_panels_side_by_side(show):
+    page = show(made("collinear"), viewport={"width": 390, "height": 844})
+    panels = page.locator(".views > svg")
+    boxes = [panels.nth(k).bounding_box() for k in (0, 1)]
+    assert boxes[1]["y"] > boxes[0]["y"] + 100 and boxes[1]["x"] == boxes[0]["x"]
+    page.set_viewport_size({"width": 844, "height": 390})
+    page.wait_for_function("[...document.querySelector('[state]').shadowRoot.querySelectorAll('.views > svg')]"
+                           ".every((one) => one.clientWidth < 420)")
+    boxes = [panels.nth(k).bounding_box() for k in (0, 1)]
+    assert boxes[1]["y"] == boxes[0]["y"] and boxes[1]["x"] > boxes[0]["x"] + 300
 
 
 @pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage", "train_circles"])
@@ -488,7 +543,7 @@ def test_a_cell_is_chosen_by_mouse_and_by_keyboard(show):
     assert clicked != first and slider.input_value() == "1"
     slider.focus()
     page.keyboard.press("ArrowRight")
-    assert say.inner_text() != clicked and slider.get_attribute("aria-valuetext") == "1, 1, 2"
+    assert say.inner_text() != clicked and slider.get_attribute("aria-valuetext") == "example 1,\nchannel 1, position 2"
     page.get_by_role("button", name="Reset").click()
     assert say.inner_text() == first
 

@@ -4,8 +4,10 @@ Every page in `_toc.yml` is opened once for each protocol; the tests with a `vis
 failure names page and protocol. The tests leave it as they found it.
 """
 
+import base64
 import functools
 import gzip
+import hashlib
 import http.server
 import itertools
 import json
@@ -18,6 +20,7 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
@@ -235,6 +238,34 @@ def test_fits_a_phone(visit):
     )
     page.set_viewport_size(WIDE)
     assert too_wide <= 0, culprits
+
+
+def picture_sizes(address):
+    """{name: (width in px, its smallest text in px)} of the pictures that a chapter's figures are stored as."""
+    path = ROOT / address.replace(".html", ".ipynb")
+    cells = nbformat.read(path, as_version=4).cells if path.exists() else []
+    sizes = {}
+    for output in (output for cell in cells for output in cell.get("outputs", [])):
+        about = output.get("metadata", {}).get("image/png", {})
+        if "text" in about:
+            name = hashlib.sha256(base64.b64decode(output.data["image/png"])).hexdigest()
+            sizes[f"{name}.png"] = about["width"], about["text"]
+            if "narrow" in about:
+                sizes[f"{name}-narrow.webp"] = about["narrow"]["width"], about["narrow"]["text"]
+    return sizes
+
+
+@pytest.mark.parametrize("view", [WIDE, PHONE], ids=["wide", "phone"])
+def test_text_in_pictures_can_be_read(visit, view):
+    page, sizes = visit.page, picture_sizes(visit.address)
+    page.set_viewport_size(view)
+    page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth)")
+    shown = page.evaluate("[...document.querySelectorAll('.cell_output img')].filter(one => one.checkVisibility())"
+                          ".map(one => [one.currentSrc.split('/').pop(), one.getBoundingClientRect().width])")
+    page.set_viewport_size(WIDE)
+    text = {name: sizes[name][1] * width / sizes[name][0] for name, width in shown if name in sizes}
+    assert len(text) >= len([name for name in sizes if name.endswith(".png")]) - 2  # two may show elsewhere: as a table
+    assert {name: size for name, size in text.items() if not 11 <= size <= 18} == {}
 
 
 def test_accessibility(visit):

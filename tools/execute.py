@@ -9,6 +9,7 @@ import io
 import os
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
@@ -26,21 +27,26 @@ LANGUAGE_INFO = {
     "name": "python",
     "pygments_lexer": "ipython3",
 }
+# Run in the kernel before a chapter's first cell, and leaves no name behind there.
+INSTALL_NARROW = f"__import__('runpy').run_path({str(Path(__file__).with_name('narrow.py'))!r})['install']()"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def palette_png(data):
-    """A base64 PNG as a base64 PNG of at most 128 colors: a third of the size, and no maker's name inside."""
+def few_colors(data, colors):
+    """The picture of a base64 PNG with at most so many colors: a quarter of the size, and no maker's name inside."""
     image = Image.open(io.BytesIO(base64.b64decode(data)))
     if image.mode == "P":
-        return data
+        return image
     image = image.convert("RGBA")
     if image.getextrema()[3] == (255, 255):  # opaque: the better method, which knows no transparency, will do
-        image = image.convert("RGB").quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    else:
-        image = image.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        return image.convert("RGB").quantize(colors, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    return image.quantize(colors, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+
+
+def stored(image, kind, **options):
+    """A picture as base64."""
     out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
+    image.save(out, kind, **options)
     return base64.b64encode(out.getvalue()).decode()
 
 
@@ -55,7 +61,11 @@ def normalize(notebook):
             data = output.get("data", {})
             data.pop(WIDGET_VIEW, None)
             if "image/png" in data:
-                data["image/png"] = palette_png(data["image/png"])
+                data["image/png"] = stored(few_colors(data["image/png"], 48), "PNG", optimize=True)
+            narrow = output.get("metadata", {}).get("image/png", {}).get("narrow")
+            if narrow:  # of tools/narrow.py; no notebook shows it, so it takes the format that needs the least
+                narrow["webp"] = stored(few_colors(narrow.pop("png"), 32).convert("RGB"), "WEBP", lossless=True,
+                                        quality=100, method=6)
         if "outputs" in cell:
             cell.outputs = [out for out in cell.outputs if out.get("data") != {}]
 
@@ -79,7 +89,7 @@ def run(path):
         notebook,
         kernel_name="python3",
         timeout=CELL_TIMEOUT,
-        extra_arguments=["--log-level=ERROR"],
+        extra_arguments=["--log-level=ERROR", f"--IPKernelApp.exec_lines={INSTALL_NARROW}"],
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
         coalesce_streams=True,

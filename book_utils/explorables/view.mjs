@@ -28,10 +28,10 @@ text { fill: currentColor; stroke: none; font-size: 13px; font-variant-numeric: 
 .halo { paint-order: stroke; stroke: var(--pst-color-background, transparent); stroke-width: 4px; stroke-linejoin: round; }
 .controls { display: flex; flex-wrap: wrap; gap: 0.5em; margin-top: 0.6em; }
 .sliders { display: grid; grid-template-columns: repeat(2, auto 1fr var(--room)); gap: 0.35em 0.7em; margin-top: 0.6em; }
-label.slider { display: grid; grid-template-columns: subgrid; grid-column: span 3; align-items: center; }
+label.slider { display: grid; grid-template-columns: subgrid; grid-column: span 3; column-gap: 0.7em; align-items: center; }
 label.slider:only-child { grid-template-columns: auto 1fr var(--room); grid-column: 1 / -1; }
 label.slider:nth-child(even) > :first-child { margin-left: 1.2em; }
-output { font-variant-numeric: tabular-nums; text-align: right; }
+output { font-variant-numeric: tabular-nums; text-align: right; white-space: pre-line; line-height: 1.2; }
 input[type=range] { width: 100%; min-width: 5em; height: 24px; margin: 0; accent-color: var(--pnd-accent, auto); cursor: pointer; }
 button { font: inherit; font-size: 14px; color: inherit; background: none; cursor: pointer; min-height: 28px;
   border: 1px solid currentColor; border-radius: 4px; padding: 0.1em 0.7em; }
@@ -47,6 +47,7 @@ button:hover { background: color-mix(in srgb, currentColor 10%, transparent); }
   label.slider:nth-child(even) > :first-child { margin: 0; }
   input[type=range] { height: 44px; }
   button { min-width: 44px; min-height: 44px; }
+  .room { font-size: 14px; line-height: 1.4; }
 }
 `;
 
@@ -71,6 +72,9 @@ export function element(tag, attributes = {}, ...children) {
   node.append(...children);
   return node;
 }
+
+/** The longest of some sentences. */
+export const longestOf = (sentences) => sentences.reduce((one, two) => (one.length > two.length ? one : two));
 
 /** Set attributes of an element; numbers are rounded to a hundredth of a pixel. */
 export function set(node, attributes) {

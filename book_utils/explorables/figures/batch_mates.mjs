@@ -1,6 +1,6 @@
 // Batch normalization: one example among its batch mates, and the same example in forty batches.
 import { number } from "../text.mjs";
-import { add, curve, frame, panel, path, set } from "../view.mjs";
+import { add, curve, frame, panel, path, place, set } from "../view.mjs";
 
 /** Batches of the first `size` values in each row of z, moved by `drift` times a ramp that starts at row `still`. */
 export function stream(z, size, drift, still) {
@@ -48,10 +48,11 @@ export function sentence(x1, size, values, running, drift, still) {
 }
 
 export function render(root, { start, z, x1, still, momentum }) {
-  const T = z.length, count = z.map((_, t) => t + 1), yaxis = { y: [-4.5, 4.5], yticks: [-4, -2, 0, 2, 4], height: 290 };
-  const now = panel({ ...yaxis, label: "The last batch: each value before and after normalization", x: [-4, 6],
+  const T = z.length, count = z.map((_, t) => t + 1), yaxis = { ...place(root, { span: 3, height: 290 }, { span: 6, height: 196 }),
+    y: [-4.5, 4.5], yticks: [-4, -2, 0, 2, 4] };
+  const now = panel({ ...yaxis, letter: "A", label: "The last batch: each value before and after normalization", x: [-4, 6],
     xticks: [-4, -2, 0, 2, 4, 6], xlabel: "value x in the last batch", ylabel: "normalized value" });
-  const time = panel({ ...yaxis, label: "The same example in each of forty batches, in training mode and in evaluation mode",
+  const time = panel({ ...yaxis, letter: "B", label: "The same example in each of forty batches, in training mode and in evaluation mode",
     x: [0, T + 1.5], xticks: [1, 10, 20, 30, 40], xlabel: "batch", ylabel: "x₁ normalized" });
 
   for (const { plot, Y, w } of [now, time]) add(plot, "path", { class: "rule", d: `M0 ${Y(0)}H${w}` });
@@ -59,16 +60,16 @@ export function render(root, { start, z, x1, still, momentum }) {
   lines[1].setAttribute("stroke-dasharray", "7 4");
   const mates = z[0].map(() => add(now.plot, "circle", { class: "norm dot", r: 3.5 }));
   const stems = [0, 1].map(() => add(now.plot, "line", { class: "line", stroke: "currentColor", "stroke-width": 1 }));
-  const handle = add(now.plot, "circle", { class: "norm line", r: 7,
-    style: "cursor: ew-resize; touch-action: none; pointer-events: all; fill: var(--pst-color-background, transparent)" });
-  const example = add(now.plot, "circle", { class: "dot", r: 6 });
-  const names = ["x₁", "x₂"].map((name) => add(now.plot, "text", { class: "halo" }, name));
+  const ring = add(now.over, "circle", { class: "norm line", r: 7, style: "fill: var(--pst-color-background, Canvas)" });
+  const handle = add(now.over, "circle", { r: 22, fill: "transparent", style: "cursor: ew-resize; touch-action: none" });
+  const example = add(now.over, "circle", { class: "dot", r: 6 });
+  const names = ["x₁", "x₂"].map((name) => add(now.over, "text", { class: "halo" }, name));
 
   const exact = add(time.plot, "path", { class: "line truth" });
   const running = add(time.plot, "path", { class: "norm line", "stroke-dasharray": "7 4" });
-  const dots = z.map((_, t) => add(time.plot, "circle", { class: t === T - 1 ? "dot" : "norm dot", r: t === T - 1 ? 6 : 3 }));
-  const key = ["• training: by its batch", "╌ evaluation: running statistics", "╌ exact mean and variance"];
-  key.forEach((text, i) => add(time.plot, "text", { class: i < 2 ? "norm halo" : "halo", x: 6, y: time.h - 42 + 17 * i }, text));
+  const dots = z.map((_, t) => add(time.over, "circle", { class: t === T - 1 ? "dot" : "norm dot", r: t === T - 1 ? 6 : 3 }));
+  const key = ["• training: its batch", "╌ evaluation: running statistics", "╌ exact mean and variance"];
+  key.forEach((text, i) => add(time.over, "text", { class: i < 2 ? "norm halo" : "halo", x: 6, y: time.h - 42 + 17 * i }, text));
 
   function draw({ log_size, x2, drift }) {
     const size = 2 ** log_size, batches = stream(z, size, drift, still);
@@ -83,7 +84,7 @@ export function render(root, { start, z, x1, still, momentum }) {
       cx: now.X(batch[i] ?? 0), cy: now.Y(normalized(batch[i] ?? 0, ...stats)) }));
     [example, handle].forEach((node, i) => {
       const v = [x1, x2][i], y = now.Y(normalized(v, ...stats)), shown = i < size ? "inline" : "none";
-      set(node, { display: shown, cx: now.X(v), cy: y });
+      for (const one of i ? [ring, node] : [node]) set(one, { display: shown, cx: now.X(v), cy: y });
       set(stems[i], { display: shown, x1: now.X(v), x2: now.X(v), y1: now.Y(0), y2: y });
       set(names[i], { display: shown, x: now.X(v) + (now.X(v) > now.w - 34 ? -26 : 9), y: y + (i ? 19 : -9) });
     });
@@ -93,11 +94,11 @@ export function render(root, { start, z, x1, still, momentum }) {
     return sentence(x1, size, values, seen.at(-1), drift, still);
   }
 
-  frame(root, { views: [now.node, time.node], start, draw,
+  frame(root, { views: [now.node, time.node], start, draw, longest: sentence(-1, 2, [-1.11], [-1.11, 1], -3, still),
     sliders: [
       { name: "log_size", label: "batch size B", min: 0, max: Math.log2(z[0].length), step: 1, format: (v) => String(2 ** v) },
       { name: "x2", label: "batch mate x₂", min: -4, max: 6, step: 0.1, format: (v) => number(v, 1) },
-      { name: "drift", label: "drift of the inputs", min: 0, max: 3, step: 0.1, format: (v) => v.toFixed(1) }],
+      { name: "drift", label: "drift of the inputs", min: 0, max: 3, step: 0.1, format: (v) => number(v, 1) }],
     settings: [{ label: "One mate far away", values: { ...start, x2: 6 } }, { label: "Batch of two", values: { ...start, log_size: 1 } },
       { label: "Inputs drift", values: { ...start, log_size: 5, drift: 2 } }] });
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from book_utils.explorables._element import Explorable
+from book_utils.explorables._element import Explorable, head
 from book_utils.explorables._text import number
 from book_utils.style import COLORS
 
@@ -76,17 +76,23 @@ def batch_mates():
     left.plot(ends, normalized(ends, *stats), color=COLORS["norm"])
     left.plot(batch, normalized(batch, *stats), "o", color=COLORS["norm"], ms=5)
     left.plot(X1, normalized(X1, *stats), "ko", ms=7)
-    left.set(xlabel="value x in the last batch", ylabel="normalized value", xlim=(-4, 6), ylim=(-4.5, 4.5))
+    left.set(xlabel="value x in the last batch", xlim=(-4, 6), ylim=(-4.5, 4.5))
     count = np.arange(1, len(z) + 1)
     right.plot(count, X1 - stream(np.zeros((len(z), 1)), 1, drift, STILL)[:, 0], "k--", lw=1.2)
     right.plot(count, normalized(X1, *seen.T), "--", color=COLORS["norm"])
     right.plot(count[:-1], in_each_batch(batches[:-1], X1), "o", color=COLORS["norm"], ms=4)
     right.plot(count[-1], normalized(X1, *stats), "ko", ms=7)
-    right.set(xlabel="batch", ylabel="x₁ normalized")
+    right.set(xlabel="batch")
+    key = {"• training: its batch": "norm", "╌ evaluation: running statistics": "norm",
+           "╌ exact mean and variance": "truth"}
+    for i, (text, color) in enumerate(key.items()):
+        right.text(0.03, 0.2 - 0.08 * i, text, color=COLORS[color], transform=right.transAxes)
+    head(left, "A", "normalized value")
+    head(right, "B", "x₁ normalized")
     return Explorable(
         "batch_mates",
         {"start": START, "z": z, "x1": X1, "still": STILL, "momentum": MOMENTUM},
         fallback=figure,
-        alt="Left: four values of a batch and what normalization makes of them, on a line whose slope and height "
-            "depend on all four. Right: one and the same value in forty batches; its normalized value scatters widely "
+        alt="A: four values of a batch and what normalization makes of them, on a line whose slope and height "
+            "depend on all four. B: one and the same value in forty batches; its normalized value scatters widely "
             "around the dashed lines of the running statistics and of the exact ones.")

@@ -2,7 +2,7 @@
 import { lstsq } from "../linear.mjs";
 import { contour } from "../maths.mjs";
 import { number } from "../text.mjs";
-import { add, frame, panel, path, set } from "../view.mjs";
+import { add, frame, narrow, panel, path, place, set } from "../view.mjs";
 
 /** Four observations of two unit features with the angle theta (degrees) between them: [[x1, x2], ...]. */
 export function columns(theta) {
@@ -32,35 +32,39 @@ export function sensitivity(X) {
   return Math.hypot(...lstsq(X, [1, 0, 0, 0]));
 }
 
-const WEIGHTS = { x: [-6, 8], y: [-7, 7] }, EDGE = 4; // of both pictures
+const WEIGHTS = { x: [-6, 8], y: [-7, 7] }, EDGE = 4; // of A, and of B on the right
 
 /** For the four targets y; theta in degrees. */
 export function sentence(theta, y) {
   const X = columns(theta), [w1, w2] = lstsq(X, y), [s1, s2] = singular_values(X), { x: [left, right], y: [low, high] } = WEIGHTS;
-  const outside = w1 < left || w1 > right || w2 < low || w2 > high || w1 * Math.cos((theta * Math.PI) / 360) > EDGE;
+  const outside = { A: w1 < left || w1 > right || w2 < low || w2 > high, B: w1 * Math.cos((theta * Math.PI) / 360) > EDGE };
+  const off = ["A", "B"].filter((letter) => outside[letter]).join(" and ");
   return `cond(X) = s₁/s₂ = ${number(s1 / s2, 1)}. The best weights are ŵ = (${number(w1, 1)}, ${number(w2, 1)})` +
-    `${outside ? ", off the chart" : ""}; moving the one target y₁ by 1 moves ŵ by ${number(sensitivity(X), 1)}.`;
+    `${off && `, off the chart in ${off}`}; moving the one target y₁ by 1 moves ŵ by ${number(sensitivity(X), 1)}.`;
 }
 
 export function render(root, { start, y, levels }) {
-  const weights = panel({ label: "Weight space: contours of the training error around the least-squares weights",
+  const wide = { span: 3, height: 300 }, slim = { span: 6, height: 232 }, tall = narrow(root) ? 1.5 : 2.3; // B has true angles
+  const weights = panel({ ...place(root, wide, slim), letter: "A",
+    label: "Weight space: contours of the training error around the least-squares weights",
     ...WEIGHTS, xticks: [-5, 0, 5], yticks: [-5, 0, 5], xlabel: "weight w₁", ylabel: "weight w₂" });
-  const plane = panel({ label: "Data space: the two features as arrows, the prediction as their combination, and the ellipse of singular values",
-    x: [-1.6, EDGE], y: [-2.8, 2.8], xticks: [-1, 0, 1, 2, 3], yticks: [-2, -1, 0, 1, 2],
+  const plane = panel({ ...place(root, wide, slim), letter: "B",
+    label: "Data space: the two features as arrows, the prediction as their combination, and the ellipse of singular values",
+    x: [-1.6, EDGE], y: [-tall, tall], xticks: [-1, 0, 1, 2, 3, 4], yticks: narrow(root) ? [-1, 0, 1] : [-2, -1, 0, 1, 2],
     xlabel: "along both features", ylabel: "across them" });
 
   const valley = add(weights.plot, "path", { class: "none band" });
   const contours = levels.map(() => add(weights.plot, "path", { class: "none line thin" }));
-  const best = add(weights.plot, "circle", { class: "none dot", r: 5 });
-  const bestName = add(weights.plot, "text", { class: "halo" }, "ŵ");
+  const best = add(weights.over, "circle", { class: "none dot", r: 4 });
+  const bestName = add(weights.over, "text", { class: "halo" }, "ŵ");
 
   const ellipse = add(plane.plot, "path", { class: "axis", "stroke-dasharray": "3 3" });
-  const axes = ["s₁", "s₂"].map((name) => ({ name, line: add(plane.plot, "line", { class: "line truth" }),
+  const axes = ["s₁", "s₂"].map(() => ({ line: add(plane.plot, "path", { class: "line truth", style: "stroke-dasharray: none" }),
     text: add(plane.plot, "text", { class: "halo" }) }));
   const steps = add(plane.plot, "path", { class: "none line" });
   const arrows = ["x₁", "x₂"].map((name) => ({ line: add(plane.plot, "line", { class: "line", stroke: "currentColor" }),
     head: add(plane.plot, "path", { class: "dot" }), text: add(plane.plot, "text", { class: "halo" }, name) }));
-  const target = add(plane.plot, "circle", { class: "none dot", r: 5 });
+  const target = add(plane.plot, "path", { class: "none dot" });
   const targetName = add(plane.plot, "text", { class: "halo" }, "ŷ");
 
   function draw({ theta, y1 }) {
@@ -77,9 +81,9 @@ export function render(root, { start, y, levels }) {
 
     set(ellipse, { d: path(plane, Array.from({ length: 60 }, (_, i) =>
       [s1 * Math.cos((i * Math.PI) / 30), s2 * Math.sin((i * Math.PI) / 30)]), true) });
-    set(axes[0].line, { x1: plane.X(0), y1: plane.Y(0), x2: plane.X(-s1), y2: plane.Y(0) });
-    set(axes[1].line, { x1: plane.X(0), y1: plane.Y(0), x2: plane.X(0), y2: plane.Y(-s2) });
-    set(axes[0].text, { x: plane.X(-s1) - 2, y: plane.Y(0) - 14 }).textContent = `s₁ ${number(s1)}`;
+    set(axes[0].line, { d: `M${plane.X(0)} ${plane.Y(0)}H${plane.X(-s1)}m0 -5v10` }); // half-axes, each with a bar at its end
+    set(axes[1].line, { d: `M${plane.X(0)} ${plane.Y(0)}V${plane.Y(-s2)}m-5 0h10` });
+    set(axes[0].text, { x: plane.X(-s1) - 2, y: plane.Y(0) - 10 }).textContent = `s₁ ${number(s1)}`;
     set(axes[1].text, { x: plane.X(0) - 4, y: plane.Y(-s2) + 15, "text-anchor": "end" }).textContent = `s₂ ${number(s2)}`;
     const corner = [w[0] * tip[0], w[0] * tip[1]];
     set(steps, { d: path(plane, [[0, 0], corner, [corner[0] + w[1] * tip[0], corner[1] - w[1] * tip[1]]]) });
@@ -90,13 +94,14 @@ export function render(root, { start, y, levels }) {
       set(text, { x: x + 4, y: height + (i ? 17 : -8) });
     });
     const fitted = [targets.reduce((a, b) => a + b) / 2, (targets[0] - targets[1] + targets[2] - targets[3]) / 2];
-    set(target, { cx: plane.X(fitted[0]), cy: plane.Y(fitted[1]) });
-    set(targetName, { x: plane.X(fitted[0]) + 8, y: plane.Y(fitted[1]) - 6 });
+    const end = [plane.X(fitted[0]), plane.Y(fitted[1])]; // the tip of the path, and nothing to take hold of
+    set(target, { d: "M2 0L-9 4.5V-4.5Z", transform: `translate(${end}) rotate(${(w[1] > 0 ? 0 : 180) + theta / 2})` });
+    set(targetName, { x: end[0] - 4, y: end[1] - 9 });
 
     return sentence(theta, targets);
   }
 
-  frame(root, { views: [weights.node, plane.node], start, draw,
+  frame(root, { views: [weights.node, plane.node], start, draw, longest: sentence(2, [2, ...y.slice(1)]),
     sliders: [
       { name: "theta", label: "angle θ", min: 2, max: 90, step: 1, format: (v) => `${v}°` },
       { name: "y1", label: "target y₁", min: 0, max: 2, step: 0.05, format: (v) => v.toFixed(2) }],

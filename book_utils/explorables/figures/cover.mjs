@@ -65,7 +65,7 @@ export function render(root, { start, x, y, truth, grid, centers, width, uniform
     return sentence(w, p, grid, std, gap);
   }
 
-  frame(root, { views: [view.node], start, draw,
+  frame(root, { views: [view.node], start, draw, longest: sentence([-999], 0.5, [0.5, 0], [0, 9], gap),
     sliders: [{ name: "log_lam", label: "penalty λ", min: -6, max: 0, step: 0.1, format: (v) => significant(10 ** v) },
       { name: "p", label: "noise p", min: 0, max: 0.5, step: 0.01, format: (v) => v.toFixed(2) }],
     settings: [{ label: "Neither", values: { log_lam: -6, p: 0 } }, { label: "Penalty", values: { log_lam: -3, p: 0 } },

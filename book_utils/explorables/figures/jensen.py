@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit, ndtr
 
 from book_utils.dropout import enumerate_masks
-from book_utils.explorables._element import Explorable
+from book_utils.explorables._element import Explorable, head
 from book_utils.explorables._text import number, signed
 from book_utils.style import COLORS
 
@@ -53,7 +53,7 @@ def sentence(name, a, p, mean):
     if p == 0:
         return f"{said} Nothing is dropped, so there is no gap."
     outside, why = weights[abs(z) > 5].sum(), _why(name, z, out, plain)
-    off = f" {number(100 * outside, 0)} % of the masks' probability is off the chart." if outside > 0.015 else ""
+    off = f" {number(100 * outside, 0)} % of the masks' probability is outside of A." if outside > 0.015 else ""
     return f"{said} {why}.{off}"
 
 
@@ -89,28 +89,24 @@ def jensen():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained", width_ratios=(6, 5))
     y = activation(name, grid)
     span = np.ptp(y)
-    base, side = y.min() - 0.3 * span, -7
+    base = y.min() - 0.35 * span
     heights, edges = np.histogram(z, bins=50, range=(-5, 5), weights=probabilities)
-    left.bar(edges[:-1], 0.25 * span * heights / heights.max(), 0.2, base, align="edge", color=COLORS["dropout"])
-    widths, edges = np.histogram(activation(name, z), bins=40, range=(y.min(), y.max()), weights=probabilities)
-    left.barh(edges[:-1], 1.8 * widths / widths.max(), span / 40, left=side, align="edge", color=COLORS["dropout"])
-    left.plot(grid, activation(name, grid), color=COLORS["data"], lw=1.5)
-    left.plot([mean, mean, side], [base, plain, plain], color=COLORS["none"], lw=1.5)
-    left.plot([side, mean], [high, high], color=COLORS["dropout"], lw=2)
-    left.plot([mean, mean], [plain, high], color="black", lw=3)
-    up = 1 if high >= plain else -1
-    for text, level, shift, color in (("E φ(z)", high, up, "dropout"), ("φ(E z)", plain, -up, "none")):
-        left.annotate(text, (-4.8, level), xytext=(0, 8 * shift), textcoords="offset points", va="center",
-                      color=COLORS[color])
-    left.set(xlim=(side, 5), ylim=(base, y.max()), xlabel="pre-activation z", ylabel="output φ(z)",
-             xticks=[-4, -2, 0, 2, 4], yticks=np.unique([0, *np.linspace(y.min(), y.max(), 3).round(2)]))
-    left.grid(False)
+    left.bar(edges[:-1], 0.3 * span * heights / heights.max(), 0.18, base, align="edge", color=COLORS["dropout"])
+    left.plot(grid, y, color=COLORS["data"])
+    left.plot([mean, mean], [plain, high], color="black", lw=4)
+    for text, level, side, color in (("E φ(z)", high, -1, "dropout"), ("φ(E z)", plain, 1, "none")):
+        left.plot(mean, level, "o", color=COLORS[color], ms=7)
+        left.annotate(text, (mean, level), xytext=(8 * side, 0), textcoords="offset points", va="center",
+                      ha="left" if side > 0 else "right", color=COLORS[color])
+    left.set(xlim=(-5, 5), ylim=(base, 4), xlabel="pre-activation z", xticks=[-4, -2, 0, 2, 4], yticks=range(5))
+    head(left, "A", "output of ReLU")
     right.plot(means, gaps, color=COLORS["dropout"])
     right.plot(mean, high - plain, "o", color=COLORS["dropout"])
     right.axhline(0, color="black", lw=0.8)
-    right.set(xlabel="mean E z", ylabel="gap E φ(z) − φ(E z)")
+    right.set(xlabel="mean E z", xlim=(-3, 3), ylim=(-0.2, 1), yticks=[0, 0.5, 1])
+    head(right, "B", "gap E φ(z) − φ(E z)")
     return Explorable(
         "jensen", {"start": START, "name": name, "even": EVEN, "dominant": DOMINANT}, fallback=figure,
-        alt=f"Left: the distribution of a pre-activation over 256 masks, around {mean:g}, enters from below, passes a "
-            f"curve ({name}) and leaves at the left side; the average output, {high:.2f}, lies above the output of the "
-            f"average, {plain:.2f}. Right: the gap between the two against the mean.")
+        alt=f"A: the distribution of a pre-activation over 256 masks, around {mean:g}, under the curve of the ReLU; "
+            f"the average output, {high:.2f}, lies above the output of the average, {plain:.2f}. B: the gap between "
+            "the two against the mean.")

@@ -1,7 +1,7 @@
 // A network asked T times: the curves of its passes and their band, with a mask for each pass or for each point.
 import { band, gap_averages } from "../maths.mjs";
 import { number } from "../text.mjs";
-import { add, curve, frame, panel, path, set, shade } from "../view.mjs";
+import { add, curve, frame, panel, path, place, set, shade } from "../view.mjs";
 
 const HIDDEN = 20; // theta: W1 (20), b1 (20), W2 (20 x 20, by input), b2 (20), w3 (20), b3
 const B1 = HIDDEN, W2 = 2 * HIDDEN, B2 = W2 + HIDDEN * HIDDEN, W3 = B2 + HIDDEN, B3 = W3 + HIDDEN;
@@ -75,12 +75,14 @@ export function sentence(p, perRow, samples, x, truth, gap, pair) {
 
 export function render(root, { start, rates, thetas, x, y, grid, truth, gap, pair, seed }) {
   const SHOWN = 12; // of the curves; the band and the dots are of all passes
-  const view = panel({ label: "Data with a gap, the answers of the network pass by pass, their mean and the band of two standard deviations",
+  const view = panel({ ...place(root, { span: 3, height: 300 }, { span: 6, height: 222 }), letter: "A",
+    label: "Data with a gap, the answers of the network pass by pass, their mean and the band of two standard deviations",
     x: [-1, 1], y: [-2, 2], xticks: [-1, -0.5, 0, 0.5, 1], yticks: [-2, -1, 0, 1, 2], xlabel: "x", ylabel: "y" });
   const at = pair.map((i) => number(grid[i]));
-  const cloud = panel({ label: `The answers of all passes at x = ${at[0]} and x = ${at[1]}, one dot a pass`,
+  const cloud = panel({ ...place(root, { span: 3, height: 300 }, { span: 6, height: 206 }), letter: "B",
+    label: `The answers of all passes at x = ${at[0]} and x = ${at[1]}, one dot a pass`,
     x: [-1.5, 0.1], y: [-1.5, 0.1], xticks: [-1.5, -1, -0.5, 0], yticks: [-1.5, -1, -0.5, 0], xlabel: `answer at x = ${at[0]}`,
-    ylabel: `answer at x = ${at[1]}`, left: 54 });
+    ylabel: `answer at x = ${at[1]}` });
 
   shade(view, gap);
   const spread = add(view.plot, "path", { class: "dropout band" });
@@ -89,6 +91,7 @@ export function render(root, { start, rates, thetas, x, y, grid, truth, gap, pai
   add(view.plot, "path", { class: "line truth", d: curve(view, grid, truth) });
   const middle = add(view.plot, "path", { class: "dropout line bold" });
   for (const i of pair) add(view.plot, "line", { class: "axis", x1: view.X(grid[i]), x2: view.X(grid[i]), y1: 0, y2: 8 });
+  add(view.over, "text", { class: "tick halo", x: view.X(grid[pair[1]]) + 6, y: 11 }, "the points of B");
   const dots = Array.from({ length: 100 }, () => add(cloud.plot, "circle", { class: "dropout dot", r: 3, opacity: 0.7 }));
   let perRow = false, draws = 0;
 
@@ -106,7 +109,9 @@ export function render(root, { start, rates, thetas, x, y, grid, truth, gap, pai
   const settings = [{ label: "One mask a pass", act: masks(false), pressed: () => !perRow },
     { label: "A mask for each point", act: masks(true), pressed: () => perRow },
     { label: "New masks", act: () => { draws += 1; } }, { label: "T = 1", values: { T: 1 } }];
-  frame(root, { views: [view.node, cloud.node], start, draw, settings, reset: () => { perRow = false; draws = 0; },
-    sliders: [{ name: "rate", label: "noise p", min: 0, max: rates.length - 1, step: 1, format: (i) => String(rates[i]) },
+  frame(root, { views: [view.node, cloud.node], start, draw, settings,
+    longest: sentence(0.05, false, [grid.map(() => 1), grid.map((v) => -v)], grid, truth, gap, pair),
+    reset: () => { perRow = false; draws = 0; },
+    sliders: [{ name: "rate", label: "noise p", min: 0, max: rates.length - 1, step: 1, format: (i) => number(rates[i]) },
       { name: "T", label: "passes T", min: 1, max: 100, step: 1, format: String }] });
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from book_utils.explorables._element import Explorable
+from book_utils.explorables._element import Explorable, head
 from book_utils.explorables._maths import band, gap_averages
 from book_utils.explorables._text import number
 from book_utils.style import COLORS
@@ -130,15 +130,19 @@ def mc_curves():
     ax.plot(grid, truth(grid), "k--", lw=1.2)
     ax.plot(grid, mean, color=COLORS["dropout"], lw=2.4)
     ax.plot(x, y, "o", color=COLORS["data"], ms=3.5)
-    ax.set(xlim=(-1, 1), ylim=(-2, 2), xlabel="x", ylabel="y")
+    ax.plot(grid[list(PAIR)], [1.95, 1.95], "|", color="black")
+    ax.text(grid[list(PAIR)].max() + 0.06, 1.95, "the points of B", va="top", fontsize=8)
+    ax.set(xlim=(-1, 1), ylim=(-2, 2), xlabel="x")
+    head(ax, "A", "y")
     right.plot(*samples[:, PAIR].T, "o", color=COLORS["dropout"], ms=4)
     right.set(xlim=(-1.5, 0.1), ylim=(-1.5, 0.1))
-    right.set(xlabel=f"answer at x = {grid[PAIR[0]]:.2f}", ylabel=f"answer at x = {grid[PAIR[1]]:.2f}")
+    right.set(xlabel=f"answer at x = {number(grid[PAIR[0]])}")
+    head(right, "B", f"answer at x = {number(grid[PAIR[1]])}")
     return Explorable(
         "mc_curves",
         {"start": START, "rates": RATES, "thetas": thetas, "x": x, "y": y,
          "grid": grid, "truth": truth(grid).round(4), "gap": GAP, "pair": PAIR, "seed": SEED},
         fallback=figure,
-        alt="Left, gray data points on both sides of a gap, a dozen green curves of one network under different masks, "
+        alt="A: gray data points on both sides of a gap, a dozen green curves of one network under different masks, "
             "and their band. In the gap the band is narrower than on the data, and the dashed truth runs outside "
-            "it. Right, the answers of all passes at two neighboring points lie close to a line.")
+            "it. B: the answers of all passes at two neighboring points lie close to a line.")

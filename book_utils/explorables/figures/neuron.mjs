@@ -1,7 +1,7 @@
 // One affine neuron whose inputs are dropped: the mask at hand beside the distribution over all masks.
 import { histogram } from "../maths.mjs";
 import { number, significant } from "../text.mjs";
-import { add, element, frame, panel, set } from "../view.mjs";
+import { add, canvas, element, frame, longestOf, narrow, panel, place, set } from "../view.mjs";
 
 /** z = w'(m x) + b for one mask (1 = kept), with what is kept divided by 1 - p if inverted. */
 export function preactivation(mask, x, w, b, p, inverted) {
@@ -46,45 +46,43 @@ export function sentence(mask, x, w, b, p, inverted) {
     ? `, as without a mask, and the standard deviation ${number(std)}.`
     : ` and the standard deviation ${number(std)}; without a mask z is ${clean}.`);
   const [inside] = histogram(preactivations(x, w, b, p, inverted), probabilities(d, p), LOW, HIGH, 1), outside = 1 - inside;
-  const off = outside >= 0.005 ? ` ${number(100 * outside, 0)} % of the probability lies off the chart.` : "";
+  const off = outside >= 0.005 ? ` ${number(100 * outside, 0)} % of the probability lies outside of B.` : "";
   return `${first}, ${where}; its probability is ${significant(probability(mask, p), 2)}. ${all}${off}`;
 }
 
 export function render(root, { x, w, b, start }) {
-  const d = x.length, width = 330, height = 300, at = (j) => 24 + (j * (height - 48)) / (d - 1);
-  const picture = panel({ label: "A neuron and its eight inputs, some of them dropped", x: [0, 1], y: [0, 1],
-    xticks: [], yticks: [], xlabel: "", ylabel: "" }).node;
-  picture.replaceChildren();
-  const chart = panel({ label: "Probability of each value of z over all 256 masks, with mean and standard deviation",
-    x: [LOW, HIGH], y: [0, TALL], xticks: [-5, 0, 5, 10, 15], yticks: [0, 0.05, 0.1, 0.15], height: 320,
-    xlabel: "z = wᵀ(m ∘ x) + b", ylabel: "probability" });
+  const d = x.length, { width, height, style } = place(root, { span: 3, height: 262 }, { span: 6, height: 176 });
+  const at = (j) => ((j + 0.5) * width) / d, row = height - 34, top = narrow(root) ? 44 : 72, middle = width / 2;
+  const picture = canvas({ letter: "A", label: "A neuron and its eight inputs, some of them dropped", title: "this mask", width, height });
+  const chart = panel({ ...place(root, { span: 3, height: 292 }, { span: 6, height: 186 }), letter: "B",
+    label: "Probability of each value of z over all 256 masks, with mean and standard deviation",
+    x: [LOW, HIGH], y: [0, TALL], xticks: [-5, 0, 5, 10, 15], yticks: [0, 0.05, 0.1, 0.15],
+    xlabel: "z = wᵀ(m ∘ x) + b", ylabel: "probability over all masks" });
 
-  let mask = [...start.mask];
+  let mask = [...start.mask], inverted = true;
   const strongest = w.reduce((best, value, j) => (value * x[j] > w[best] * x[best] ? j : best), 0);
   const boxes = x.map((_, j) => element("input", { type: "checkbox", "aria-label": `keep input ${j + 1}` }));
-  const inverted = element("input", { type: "checkbox" });
   boxes.forEach((box, j) => box.addEventListener("change", () => { mask[j] = Number(box.checked); view.update(); }));
-  inverted.addEventListener("change", () => view.update());
-  const tick = "display:inline-flex;align-items:center;gap:0.15em;min-height:26px;margin-right:0.3em";
-  const size = "width:16px;height:16px;margin:0;accent-color:currentColor";
-  for (const box of [...boxes, inverted]) set(box, { style: size, class: "dropout" });
-  const row = element("div", { role: "group", "aria-label": "inputs that are kept", style: "margin-top:0.2em" },
-    element("span", { style: "margin-right:0.4em" }, "keep"),
-    ...boxes.map((box, j) => element("label", { style: tick }, box, String(j + 1))));
-  const scale = element("label", { style: tick }, inverted, "inverted: divide by 1 − p");
+  const keep_row = element("div", { class: "keep dropout", role: "group", "aria-label": "inputs that are kept" },
+    ...boxes.map((box) => element("label", {}, box)));
 
+  root.append(element("style", {}, `
+    .keep { display: grid; grid-template-columns: repeat(${d}, 1fr); }
+    .keep label { display: grid; place-items: center; min-height: 30px; cursor: pointer; }
+    .keep input { width: 18px; height: 18px; margin: 0; color: inherit; accent-color: currentColor; }
+    @media (max-width: 600px), (pointer: coarse) { .keep label { min-height: 44px; } }`));
   const inputs = x.map((_, j) => {
     const group = add(picture, "g", { style: "cursor:pointer" });
-    const line = add(group, "line", { x1: 89, y1: at(j), x2: 228, y2: height / 2, stroke: "currentColor" });
-    const disc = add(group, "circle", { cx: 72, cy: at(j), r: 13, stroke: "currentColor", "stroke-width": 1.5 });
-    add(group, "text", { x: 72, y: at(j) + 4, "text-anchor": "middle", style: "pointer-events:none" }, String(j + 1));
-    const value = add(group, "text", { class: "tick", x: 54, y: at(j) + 4, "text-anchor": "end" });
+    const line = add(group, "line", { x1: at(j), y1: row - 13, x2: middle, y2: top + 26, stroke: "currentColor" });
+    const disc = add(group, "circle", { cx: at(j), cy: row, r: 13, stroke: "currentColor", "stroke-width": 1.5 });
+    add(group, "text", { x: at(j), y: row + 4, "text-anchor": "middle", style: "pointer-events:none" }, String(j + 1));
+    const value = add(group, "text", { class: "tick", x: at(j), y: row + 29, "text-anchor": "middle" });
     group.addEventListener("click", () => { mask[j] = 1 - mask[j]; view.update(); });
     return { group, line, disc, value };
   });
-  add(picture, "circle", { cx: 256, cy: height / 2, r: 28, fill: "none", stroke: "currentColor", "stroke-width": 2 });
-  const result = add(picture, "text", { x: 256, y: height / 2 + 5, "text-anchor": "middle" });
-  add(picture, "text", { class: "tick", x: 256, y: height / 2 + 46, "text-anchor": "middle" }, `bias ${number(b, 1)}`);
+  add(picture, "circle", { cx: middle, cy: top, r: 26, fill: "none", stroke: "currentColor", "stroke-width": 2 });
+  const result = add(picture, "text", { x: middle, y: top + 5, "text-anchor": "middle" });
+  add(picture, "text", { class: "tick", x: middle + 36, y: top + 4 }, `bias ${number(b, 1)}`);
 
   const band = add(chart.plot, "rect", { class: "dropout band", y: 0, height: chart.h });
   const bars = Array.from({ length: BINS }, (_, i) => add(chart.plot, "rect", { class: "dropout dot",
@@ -93,14 +91,15 @@ export function render(root, { x, w, b, start }) {
   const full = add(chart.plot, "line", { class: "none line", y1: 0, y2: chart.h, "stroke-width": 2 });
   const mean = add(chart.plot, "line", { class: "line truth", y1: 0, y2: chart.h });
   const here = add(chart.plot, "path", { fill: "currentColor", stroke: "currentColor", "stroke-width": 1.5 });
+  const low = Math.max(66, chart.h * 0.42); // below the other names
   const names = { full: add(chart.plot, "text", { class: "none halo tick", y: 32 }, "no mask"),
     mean: add(chart.plot, "text", { class: "halo tick", y: 48 }, "mean ± std"),
-    here: add(chart.plot, "text", { class: "halo tick", y: chart.h * 0.42 }, "this mask") };
+    here: add(chart.plot, "text", { class: "halo tick", y: low }, "this mask") };
   const put = (node, value, side) => set(node, { x: Math.min(chart.w - 4, Math.max(4, chart.X(value))) + 5 * side,
     "text-anchor": side > 0 ? "start" : "end" });
 
   function draw({ p }) {
-    const on = inverted.checked, z = preactivation(mask, x, w, b, p, on), all = preactivations(x, w, b, p, on);
+    const on = inverted, z = preactivation(mask, x, w, b, p, on), all = preactivations(x, w, b, p, on);
     const weights = probabilities(d, p), [mu, variance] = moments(x, w, b, p, on), std = Math.sqrt(variance);
     const clean = preactivation(Array(d).fill(1), x, w, b, 0, false), mass = histogram(all, weights, LOW, HIGH, BINS);
     inputs.forEach(({ group, line, disc, value }, j) => {
@@ -111,7 +110,7 @@ export function render(root, { x, w, b, start }) {
         opacity: mask[j] ? 0.75 : 0.5 });
       set(disc, { fill: mask[j] ? "color-mix(in srgb, currentColor 22%, transparent)" : "transparent",
         "stroke-dasharray": mask[j] ? "" : "3 3" });
-      value.textContent = mask[j] ? number(term, 2) : "dropped";
+      value.textContent = mask[j] ? number(term, 2) : "0";
     });
     result.textContent = number(z, 2);
     bars.forEach((bar, i) => set(bar, { y: chart.Y(Math.min(TALL, mass[i])), height: chart.h - chart.Y(Math.min(TALL, mass[i])) }));
@@ -122,7 +121,7 @@ export function render(root, { x, w, b, start }) {
     set(mean, { x1: chart.X(mu), x2: chart.X(mu) });
     set(full, { x1: chart.X(clean), x2: chart.X(clean) });
     const spot = Math.min(chart.w - 4, Math.max(4, chart.X(z)));
-    set(here, { d: `M${spot} ${chart.h * 0.42 - 12}V${chart.h - 12}l6 12h-12l6 -12` });
+    set(here, { d: `M${spot} ${low - 11}V${chart.h - 12}l6 12h-12l6 -12` });
     put(names.full, clean, 1);
     put(names.mean, mu, on ? 1 : -1);
     put(names.here, z, z > mu ? 1 : -1);
@@ -131,12 +130,12 @@ export function render(root, { x, w, b, start }) {
   }
 
   const keep = (which) => { mask = x.map((_, j) => Number(which(j))); };
-  inverted.checked = true;
   const view = frame(root, { start: { p: start.p }, draw,
-    views: [element("div", { class: "stack" }, picture, row, scale), chart.node],
-    sliders: [{ name: "p", label: "drop probability p", min: 0, max: 0.8, step: 0.05, format: (v) => v.toFixed(2) }],
+    views: [element("div", { style }, picture, keep_row), chart.node],
+    longest: longestOf([true, false].map((on) => sentence(start.mask, x, w, b, 0.8, on))),
+    sliders: [{ name: "p", label: "drop probability p", min: 0, max: 0.8, step: 0.05, format: number }],
     settings: [{ label: "Keep all", act() { keep(() => true); } },
       { label: "Drop the strongest", act() { keep((j) => j !== strongest); } },
-      { label: "Plain, weights not scaled", act() { inverted.checked = false; } }],
-    reset() { mask = [...start.mask]; inverted.checked = true; } });
+      { label: "Plain, weights not scaled", act() { inverted = !inverted; }, pressed: () => !inverted }],
+    reset() { mask = [...start.mask]; inverted = true; } });
 }

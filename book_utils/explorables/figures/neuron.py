@@ -3,7 +3,7 @@
 import numpy as np
 
 from book_utils.dropout import enumerate_masks
-from book_utils.explorables._element import Explorable
+from book_utils.explorables._element import Explorable, head
 from book_utils.explorables._text import number, significant
 from book_utils.style import COLORS
 
@@ -53,7 +53,7 @@ def sentence(mask, x, w, b, p, inverted):
     spread = (f", as without a mask, and the standard deviation {std}." if inverted else
               f" and the standard deviation {std}; without a mask z is {clean}.")
     outside = probabilities(d, p)[(all_z < LOW) | (all_z > HIGH)].sum()
-    off = f" {number(100 * outside, 0)} % of the probability lies off the chart." if outside >= 0.005 else ""
+    off = f" {number(100 * outside, 0)} % of the probability lies outside of B." if outside >= 0.005 else ""
     return (f"{first}, {where}; its probability is {significant(probability(mask, p), 2)}. "
             f"Over all {2**d} masks the mean is {number(mean)}{spread}{off}")
 
@@ -72,22 +72,26 @@ def neuron():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3), layout="constrained")
     for j in range(8):
         color = COLORS["dropout"] if mask[j] else COLORS["data"]
-        left.plot([0, 1], [7 - j, 3.5], color=color, lw=2 if mask[j] else 1, ls="-" if mask[j] else ":")
-        left.plot(0, 7 - j, "o", color=color, ms=15, mfc="white")
-        left.text(0, 7 - j, str(j + 1), ha="center", va="center", fontsize=9)
-    left.plot(1, 3.5, "o", color="black", ms=38, mfc="white")
-    left.text(1, 3.5, number(preactivation(mask, x, w, b, p, True)), ha="center", va="center")
-    left.set(xlim=(-0.2, 1.3), ylim=(-0.7, 7.7))
+        left.plot([j, 3.5], [0, 1], color=color, lw=2 if mask[j] else 1, ls="-" if mask[j] else ":")
+        left.plot(j, 0, "o", color=color, ms=15, mfc="white")
+        left.text(j, 0, str(j + 1), ha="center", va="center", fontsize=9)
+        left.text(j, -0.17, number(w[j] * x[j] * mask[j] / (1 - p)) if mask[j] else "0", color=color, ha="center",
+                  fontsize=8)
+    left.plot(3.5, 1, "o", color="black", ms=38, mfc="white")
+    left.text(3.5, 1, number(preactivation(mask, x, w, b, p, True)), ha="center", va="center")
+    left.set(xlim=(-0.5, 7.5), ylim=(-0.25, 1.25))
     left.axis("off")
+    head(left, "A", "this mask")
     std = np.sqrt(variance)
     right.axvspan(mean - std, mean + std, color=COLORS["dropout"], alpha=0.18, lw=0)
     right.hist(z, bins=np.linspace(LOW, HIGH, 49), weights=weights, color=COLORS["dropout"])
     right.axvline(mean, color=COLORS["none"])
     right.axvline(mean, color="black", ls="--", lw=1.2)
     right.plot(preactivation(mask, x, w, b, p, True), 0, "^", color="black", ms=9, clip_on=False)
-    right.set(xlabel=r"$z=w^\top(m\circ x)+b$", ylabel="probability", ylim=(0, 0.15))
+    right.set(xlabel=r"$z=w^\top(m\circ x)+b$", ylim=(0, 0.15))
+    head(right, "B", "probability over all masks")
     return Explorable(
         "neuron", {"x": x, "w": w, "b": b, "start": START}, fallback=figure,
-        alt="Left: a neuron with eight inputs, three of them dropped, and the value z that it computes. Right: the "
+        alt="A: a neuron with eight inputs, three of them dropped, and the value z that it computes. B: the "
             "distribution of z over all 256 masks, its mean (where z lies without a mask) and one standard deviation "
             "to each side, and a mark where this mask falls.")

@@ -1,6 +1,6 @@
 // A tensor of examples, channels and positions: which values share a mean, and what one of them moves.
 import { counted, number, signed } from "../text.mjs";
-import { add, frame, set } from "../view.mjs";
+import { add, canvas, frame, narrow, place, set } from "../view.mjs";
 
 /** For each value of an (N, C, P) tensor, row by row, the number of the set that it is normalized with. */
 export function set_ids(kind, N, C, P, G) {
@@ -44,8 +44,6 @@ export function sentence(kind, x, i, value, shape, G, eps) {
     `${counted(others.length, "other output")} by up to ${number(reach)}, ${mates ? `${mates} of them` : "none"} in other examples.`;
 }
 
-const WIDTH = 35, HEIGHT = 27, GAP = 18, TOP = 38;
-
 /** Change of a cell only what differs: most of them stay as they are. */
 function paint(part, shade, chosen, label) {
   if (part.shade !== shade) set(part.fill, { opacity: part.shade = shade });
@@ -53,21 +51,20 @@ function paint(part, shade, chosen, label) {
   if (part.label !== label) part.text.textContent = part.label = label;
 }
 
-function cells({ title, label, N, C, P }, onPick) {
-  const across = 2, w = across * (P * WIDTH + GAP) - GAP, down = Math.ceil(N / across);
-  const node = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  set(node, { viewBox: `-20 0 ${w + 24} ${TOP + down * (C * HEIGHT + 24)}`, role: "img", "aria-label": label });
-  add(node, "text", { x: 0, y: 13, "font-weight": 600 }, title);
+function cells(root, { letter, title, label, N, C, P }, onPick) {
+  const HEIGHT = narrow(root) ? 19 : 26, GAP = 16, LEFT = 20, TOP = 36, across = 2, down = Math.ceil(N / across);
+  const height = TOP + down * (C * HEIGHT + 20) - 14, { width, style } = place(root, { span: 3, height }, { span: 6, height });
+  const WIDTH = (width - LEFT - GAP) / (across * P), node = canvas({ letter, title, label, width, height, style });
   const parts = [];
   for (let n = 0; n < N; n++) {
-    const left = (n % across) * (P * WIDTH + GAP), top = TOP + Math.floor(n / across) * (C * HEIGHT + 24);
-    add(node, "text", { class: "tick", x: left, y: top - 5 }, `example ${n + 1}`);
+    const left = LEFT + (n % across) * (P * WIDTH + GAP), top = TOP + Math.floor(n / across) * (C * HEIGHT + 20);
+    add(node, "text", { class: "tick", x: left, y: top - 4 }, `example ${n + 1}`);
     for (let c = 0; c < C; c++)
       for (let t = 0; t < P; t++) {
         const box = { x: left + t * WIDTH, y: top + c * HEIGHT, width: WIDTH - 2, height: HEIGHT - 2 }, i = (n * C + c) * P + t;
         add(node, "rect", { ...box, fill: "none", class: "rule" });
         const fill = add(node, "rect", { ...box, class: "norm dot" });
-        const text = add(node, "text", { x: box.x + WIDTH / 2 - 1, y: box.y + 17, "text-anchor": "middle", class: "tick", style: "opacity: 1" });
+        const text = add(node, "text", { x: box.x + WIDTH / 2 - 1, y: box.y + HEIGHT / 2 + 3, "text-anchor": "middle", class: "tick", style: "opacity: 1" });
         const hit = add(node, "rect", { ...box, fill: "transparent", stroke: "currentColor" });
         if (onPick) {
           hit.style.cursor = "pointer";
@@ -76,7 +73,7 @@ function cells({ title, label, N, C, P }, onPick) {
         parts.push({ fill, text, hit, shade: null, chosen: null, label: null });
       }
   }
-  add(node, "text", { class: "tick", transform: `translate(-7 ${TOP + (C * HEIGHT) / 2}) rotate(-90)`, "text-anchor": "middle" }, "channels");
+  add(node, "text", { class: "tick", transform: `translate(12 ${TOP + (C * HEIGHT) / 2}) rotate(-90)`, "text-anchor": "middle" }, "channels");
   return { node, parts };
 }
 
@@ -84,9 +81,9 @@ export function render(root, { x: base, shape: [N, C, P], G, eps, start, cell: f
   let kind = firstKind;
   const names = { batch: "Batch", layer: "Layer", token: "Layer, each position", group: "Group", instance: "Instance", rms: "RMS" };
   const size = `${N} examples with ${C} channels in rows and ${P} positions in columns`;
-  const input = cells({ title: "input x", label: `The values before normalization, ${size}`, N, C, P }, pick);
-  const output = cells({ title: "change of the output", label: `How far each normalized value has moved, ${size}`, N, C, P }, pick);
-  const where = (i) => `${Math.floor(i / (C * P)) + 1}, ${(Math.floor(i / P) % C) + 1}, ${(i % P) + 1}`;
+  const input = cells(root, { letter: "A", title: "input x", label: `The values before normalization, ${size}`, N, C, P }, pick);
+  const output = cells(root, { letter: "B", title: "change of the output", label: `How far each normalized value has moved, ${size}`, N, C, P }, pick);
+  const where = (i) => `example ${Math.floor(i / (C * P)) + 1},\nchannel ${(Math.floor(i / P) % C) + 1}, position ${(i % P) + 1}`;
   const settings = Object.entries(names).map(([key, label]) => ({ label, act: () => { kind = key; }, pressed: () => kind === key }));
 
   function draw({ cell, x: value }) {
@@ -100,8 +97,9 @@ export function render(root, { x: base, shape: [N, C, P], G, eps, start, cell: f
 
   const view = frame(root, { views: [input.node, output.node], start: { cell: first + 1, x: start }, draw, settings,
     reset: () => { kind = firstKind; },
-    sliders: [{ name: "cell", label: "n, c, t", min: 1, max: N * C * P, step: 1, format: (v) => where(v - 1) },
-      { name: "x", label: "x", min: -4, max: 4, step: 0.1, format: (v) => number(v, 1) }] });
+    room: "9.6em", longest: sentence("rms", base, first, -start, [N, C, P], G, eps),
+    sliders: [{ name: "cell", label: "number", min: 1, max: N * C * P, step: 1, format: (v) => where(v - 1) },
+      { name: "x", label: "its value x", min: -4, max: 4, step: 0.1, format: (v) => number(v, 1) }] });
 
   function pick(i) {
     root.querySelector("input[name=cell]").value = i + 1;

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from book_utils.explorables._element import Explorable
+from book_utils.explorables._element import Explorable, head
 from book_utils.explorables._text import counted, number, signed
 from book_utils.style import COLORS
 
@@ -62,7 +62,7 @@ def norm_axes():
     figure, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
     views = ((now, 0.3 * (ids == ids[cell]), "input x"),
              (change, 0.4 * abs(change) / abs(change).max(), "change of the output"))
-    for ax, (numbers, shade, title) in zip(axes, views, strict=True):
+    for ax, letter, (numbers, shade, title) in zip(axes, "AB", views, strict=True):
         for i, (n, c, t) in enumerate(np.ndindex(*SHAPE)):
             corner = n % 2 * (P + 0.5) + t, n // 2 * (C + 0.9) + c
             for face, alpha, edge in ((COLORS["norm"], shade[i], "none"),
@@ -73,12 +73,13 @@ def norm_axes():
                     ha="center", va="center", fontsize=7)
             if c == t == 0:
                 ax.text(*corner, f"example {n + 1}", va="bottom", fontsize=8)
-        ax.set(xlim=(0, 2 * P + 0.6), ylim=(2 * C + 1, -0.9), xticks=[], yticks=[], xlabel=title)
+        ax.set(xlim=(0, 2 * P + 0.6), ylim=(2 * C + 1, -0.9), xticks=[], yticks=[])
+        head(ax, letter, title)
         ax.grid(False)
         ax.spines[["left", "bottom"]].set_visible(False)
     return Explorable(
         "norm_axes",
         {"x": x, "shape": SHAPE, "G": GROUPS, "eps": EPS, "start": value, "cell": cell, "kind": kind}, fallback=figure,
         alt="Two drawings of the same sixty-four numbers: four examples, each a grid of four channels and four "
-            "positions. On the left, one number of the second example is outlined and all of that example is shaded. "
-            "On the right, only the outputs of that example have changed.")
+            "positions. In A one number of the second example is outlined and all of that example is shaded. "
+            "In B only the outputs of that example have changed.")

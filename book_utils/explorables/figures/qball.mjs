@@ -1,7 +1,7 @@
 // The ball of the q-norm that the loss of two features touches.
 import { contour } from "../maths.mjs";
 import { number, significant } from "../text.mjs";
-import { add, frame, panel, path, set } from "../view.mjs";
+import { add, frame, panel, path, place, set } from "../view.mjs";
 
 /** 4n points with |w1|^q + |w2|^q = t^q, counterclockwise from (t, 0). */
 export function ball(q, t, n = 60) {
@@ -63,19 +63,22 @@ export function sentence(G, w_hat, q, t, w) {
 }
 
 export function render(root, { start, G, w_hat }) {
-  const plane = panel({ label: "Weight space: the ball of the q-norm and the contour of the loss that touches it",
+  const wide = { span: 3, height: 321 }, height = 234; // a circle is round
+  const plane = panel({ ...place(root, wide, { span: 4, height }), letter: "A",
+    label: "Weight space: the ball of the q-norm and the contour of the loss that touches it",
     x: [-2.2, 3.8], y: [-2.7, 2.7], xticks: [-2, -1, 0, 1, 2, 3], yticks: [-2, -1, 0, 1, 2], xlabel: "weight w₁", ylabel: "weight w₂" });
-  const bars = panel({ label: "The two weights as bars, beside the least-squares weights",
-    x: [0.4, 2.6], y: [-1, 3], xticks: [], yticks: [-1, 0, 1, 2, 3], xlabel: "least squares (outlined) and w", ylabel: "weight" });
+  const bars = panel({ ...place(root, wide, { span: 2, height }), letter: "B",
+    label: "The two weights as bars, beside the least-squares weights",
+    x: [0.4, 2.6], y: [-1, 3], xticks: [], yticks: [-1, 0, 1, 2, 3], xlabel: "ŵ outlined", ylabel: "ŵ and w" });
   add(plane.plot, "path", { class: "rule", d: `M0 ${plane.Y(0)}H${plane.w}M${plane.X(0)} 0V${plane.h}` });
   const shape = add(plane.plot, "path", { class: "dot", opacity: 0.22 });
   const edge = add(plane.plot, "path", { class: "line" });
   const contours = [0.25, 1, 1.7].map((share) => ({ share,
     node: add(plane.plot, "path", { class: share === 1 ? "none line" : "none line thin" }) }));
-  add(plane.plot, "circle", { class: "none dot", cx: plane.X(w_hat[0]), cy: plane.Y(w_hat[1]), r: 5 });
-  add(plane.plot, "text", { class: "halo", x: plane.X(w_hat[0]) + 8, y: plane.Y(w_hat[1]) - 8 }, "ŵ");
-  const touch = add(plane.plot, "circle", { class: "dot", r: 6 });
-  const touchName = add(plane.plot, "text", { class: "halo" }, "w");
+  add(plane.over, "circle", { class: "none dot", cx: plane.X(w_hat[0]), cy: plane.Y(w_hat[1]), r: 5 });
+  add(plane.over, "text", { class: "halo", x: plane.X(w_hat[0]) + 8, y: plane.Y(w_hat[1]) - 8 }, "ŵ");
+  const touch = add(plane.over, "circle", { class: "dot", r: 6 });
+  const touchName = add(plane.over, "text", { class: "halo" }, "w");
 
   add(bars.plot, "path", { class: "axis", d: `M0 ${bars.Y(0)}H${bars.w}` });
   const block = (x, value) => ({ x: bars.X(x - 0.17), width: bars.X(x + 0.17) - bars.X(x - 0.17),
@@ -83,7 +86,7 @@ export function render(root, { start, G, w_hat }) {
   const heights = w_hat.map((value, j) => {
     add(bars.plot, "rect", { class: "none line", ...block(0.81 + j, value) });
     add(bars.plot, "text", { x: bars.X(1 + j), y: bars.Y(-0.75), "text-anchor": "middle" }, j ? "w₂" : "w₁");
-    return { bar: add(bars.plot, "rect", {}), text: add(bars.plot, "text", { "text-anchor": "middle" }) };
+    return { bar: add(bars.plot, "rect", {}), text: add(bars.over, "text", { class: "halo" }) };
   });
   const shown = (value) => (value === 0 ? "0" : Math.abs(value) < 0.005 ? significant(value) : number(value));
 
@@ -99,15 +102,15 @@ export function render(root, { start, G, w_hat }) {
     set(touchName, { x: plane.X(w[0]) + (level > 0 ? 6 : -20), y: plane.Y(w[1]) + 20 });
     heights.forEach(({ bar, text }, j) => {
       set(bar, { class: `${kind} dot`, ...block(1.19 + j, w[j]) });
-      set(text, { x: bars.X(1.19 + j), y: bars.Y(Math.max(0, w[j])) - 5 }).textContent = shown(w[j]);
+      set(text, { x: bars.X(1.02 + j), y: bars.Y(Math.max(0, w[j])) - 5 }).textContent = shown(w[j]);
     });
     return sentence(G, w_hat, q, t, w);
   }
 
-  frame(root, { views: [plane.node, bars.node], start, draw,
+  frame(root, { views: [plane.node, bars.node], start, draw, longest: sentence(G, w_hat, 0.5, 1, [1, 0]),
     sliders: [
-      { name: "q", label: "norm q", min: 0.5, max: 4, step: 0.05, format: (v) => v.toFixed(2) },
-      { name: "t", label: "radius t", min: 0.2, max: 3, step: 0.05, format: (v) => v.toFixed(2) }],
+      { name: "q", label: "norm q", min: 0.5, max: 4, step: 0.05, format: number },
+      { name: "t", label: "radius t", min: 0.2, max: 3, step: 0.05, format: number }],
     settings: [{ label: "Lasso: q = 1", values: { q: 1, t: 1.3 } }, { label: "Ridge: q = 2", values: { q: 2, t: 1.3 } },
       { label: "q below 1 is not convex", values: { q: 0.5, t: 1.3 } }] });
 }

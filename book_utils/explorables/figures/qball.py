@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from book_utils.explorables._element import Explorable
+from book_utils.explorables._element import Explorable, head
 from book_utils.explorables._maths import contour
 from book_utils.explorables._text import number, significant
 from book_utils.style import COLORS
@@ -82,7 +82,7 @@ def qball():
     level = (w - W_HAT) @ GRAM @ (w - W_HAT) / 2
     color = COLORS["l1"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained", width_ratios=(6, 5))
-    left.fill(*ball(q, t).T, color=color, alpha=0.2, lw=0)
+    left.fill(*ball(q, t).T, facecolor=(color, 0.22), edgecolor=color, lw=2)
     for share in (0.25, 1, 1.7):
         points = contour(GRAM, W_HAT, share * level)
         left.plot(*np.vstack([points, points[:1]]).T, color=COLORS["none"],
@@ -90,15 +90,17 @@ def qball():
     left.plot(*W_HAT, "o", color=COLORS["none"])
     left.annotate("ŵ", W_HAT, xytext=(6, 6), textcoords="offset points")
     left.plot(*w, "o", color=color)
-    left.set(xlim=(-2.2, 3.8), ylim=(-2.7, 2.7), xlabel="weight $w_1$", ylabel="weight $w_2$")
+    left.set(xlim=(-2.2, 3.8), ylim=(-2.7, 2.7), xlabel="weight $w_1$")
+    head(left, "A", "weight $w_2$")
     right.bar([0.82, 1.82], W_HAT, 0.3, color="white", edgecolor=COLORS["none"])
     right.bar([1.18, 2.18], w, 0.3, color=color)
     for j in range(2):
         right.annotate("0" if w[j] == 0 else f"{w[j]:.2f}", (1.18 + j, w[j]), xytext=(0, 4),
                        textcoords="offset points", ha="center")
-    right.set(xticks=[1, 2], xticklabels=["$w_1$", "$w_2$"], ylabel="ŵ (outlined) and w", ylim=(-1, 3))
+    right.set(xticks=[1, 2], xticklabels=["$w_1$", "$w_2$"], xlabel="ŵ outlined", ylim=(-1, 3))
+    head(right, "B", "ŵ and w")
     return Explorable(
         "qball", {"start": START, "G": GRAM, "w_hat": W_HAT}, fallback=figure,
-        alt=f"Left: elliptic contours of the loss around the least-squares weights {W_HAT[0]} and {W_HAT[1]}; one of "
-            f"them touches the ball of the {q:g}-norm of radius {t:g}. Right: the weights of the point of contact, "
+        alt=f"A: elliptic contours of the loss around the least-squares weights {W_HAT[0]} and {W_HAT[1]}; one of "
+            f"them touches the ball of the {q:g}-norm of radius {t:g}. B: the weights of the point of contact, "
             f"{w[0]:.2f} and {w[1]:.2f}, as bars beside the least-squares weights.")

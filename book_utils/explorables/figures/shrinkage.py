@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from book_utils.explorables._element import Explorable
+from book_utils.explorables._element import Explorable, head
 from book_utils.explorables._text import number
 from book_utils.linear import ridge_path
 from book_utils.style import COLORS
 
-RANGE, START = (-8.0, 0.5), -6.5  # log10 of the penalty
+RANGE = -8.0, 0.5  # log10 of the penalty
 
 
 def filter_factors(s, n, lam):
@@ -38,7 +38,7 @@ def sentence(lam, best, U, s, Vt, Uy, y):
     outside = np.sum(abs(coefficients(s, Vt, Uy, len(y), lam)) > 16)
     return (f"{number(dof, 1)} of {len(s)} degrees of freedom are left. Leave-one-out error {number(error, 3)}; "
             f"the smallest is {number(loo_mse(U, s, Uy, y, best), 3)}."
-            + (f" {outside} of the weights {'are' if outside > 1 else 'is'} off the chart." if outside else ""))
+            + (f" {outside} of the weights {'are' if outside > 1 else 'is'} off the chart in B." if outside else ""))
 
 
 def shrinkage():
@@ -59,23 +59,36 @@ def shrinkage():
     U, s, Vt = (U * signs).round(6), s.round(9), (Vt * signs[:, None]).round(6)
     Uy, steps = (U.T @ y).round(6), np.linspace(*RANGE, 86)
     path = ridge_path(X, y, 10**steps, centered=True)
-    best, w = steps[path.loo_mse.argmin()].round(1), coefficients(s, Vt, Uy, len(y), 10**START)
+    best = steps[path.loo_mse.argmin()].round(1)
+    w = coefficients(s, Vt, Uy, len(y), 10**best)
 
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7, 2.7), layout="constrained")
     left.plot(grid, truth, "k--", lw=1.2)
     left.plot(grid, level + features @ w, color=COLORS["l2"])
     left.plot(x, y_raw, "o", color=COLORS["data"], ms=4)
-    left.set(xlabel="x", ylabel="y", ylim=(-1.6, 1.8))
+    left.text(0.5, 0.97, "— fit", color=COLORS["l2"], va="top", transform=left.transAxes)
+    left.text(0.5, 0.88, "╌ truth", va="top", transform=left.transAxes)
+    left.set(xlabel="x", ylim=(-1.6, 1.8))
     middle.plot(steps, path.coefs, color=COLORS["l2"], lw=1)
-    middle.axvline(START, color="black")
-    middle.set(xlabel=r"$\log_{10}\lambda$", ylabel="weights", ylim=(-16, 16))
-    right.bar(np.arange(1, 10), filter_factors(s, len(y), 10**START), color=COLORS["l2"])
-    right.set(xlabel="direction i", ylabel="filter factor", xticks=[1, 3, 5, 7, 9])
+    middle.plot([best] * 9, w, "o", color=COLORS["l2"], ms=4)
+    for power, value in enumerate(w, 1):
+        if power != 4:  # its name would stand on that of the ninth
+            middle.text(best + 0.2, value, f"$x^{power}$" if power > 1 else "$x$", va="center", fontsize=8)
+    middle.set(xlabel=r"$\log_{10}\lambda$", ylim=(-16, 16))
+    strengths, across = np.log10(s**2 / len(y)), np.linspace(-15, 2, 81)
+    right.plot(across, filter_factors(10 ** (across / 2), 1, 10**best), color=COLORS["l2"])
+    right.plot(strengths, filter_factors(s, len(y), 10**best), "o", color=COLORS["l2"], ms=5)
+    right.set(xlabel=r"$\log_{10}s_i^2/n$", ylim=(0, 1.08), yticks=[0, 0.5, 1], xticks=[-12, -8, -4, 0])
+    for ax in (middle, right):
+        ax.axvline(best, color="black", lw=1.2)
+    for ax, letter, ylabel in ((left, "A", "y"), (middle, "B", "nine weights"), (right, "C", "filter factor")):
+        head(ax, letter, ylabel)
     return Explorable(
         "shrinkage",
-        {"start": START, "best": best, "x": x, "y": y.round(8), "level": level.round(8), "grid": grid.round(4),
+        {"best": best, "x": x, "y": y.round(8), "level": level.round(8), "grid": grid.round(4),
          "features": features.round(8), "truth": truth.round(4), "U": U, "s": s, "Vt": Vt, "Uy": Uy, "range": RANGE},
         fallback=figure,
-        alt="Left: a polynomial of degree nine wiggles through fourteen gray points, away from the dashed true curve. "
-            "Middle: its nine weights against the penalty, wild at small penalties and close to zero at large ones. "
-            "Right: the filter factors, one for the first directions and zero for the last.")
+        alt="A: a polynomial of degree nine through fourteen gray points stays close to the dashed true curve. B: its "
+            "nine weights against the penalty, wild at small penalties and close to zero at large ones; a line marks "
+            "the penalty with the smallest leave-one-out error. C: the filter factors rise from zero for the weak "
+            "directions to one for the strong, and are one half where the direction is as strong as the penalty.")

@@ -1,7 +1,7 @@
 // A 2-16-1 network that trains in the page: with a penalty beside without, from one start, on the same batches.
 import { histogram, normal_cdf } from "../maths.mjs";
-import { counted, number } from "../text.mjs";
-import { add, element, frame, panel, path, set } from "../view.mjs";
+import { counted, number, significant } from "../text.mjs";
+import { add, frame, narrow, panel, path, place, set } from "../view.mjs";
 
 const HIDDEN = 16, SIZE = 4 * HIDDEN + 1; // theta: W1 (16 x 2, by unit), b1 (16), w2 (16), b2
 const B1 = 2 * HIDDEN, W2 = 3 * HIDDEN, B2 = 4 * HIDDEN;
@@ -168,11 +168,14 @@ const strength = (position) => (position === 0 ? 0 : Number((10 ** (position / 5
 const position = (lam) => (lam === 0 ? 0 : Math.round(5 * (5 + Math.log10(lam))));
 
 export function render(root, { few, many, start }) {
-  const plane = panel({ label: "The training points and where each network's output changes sign",
-    x: [-1.4, 1.4], y: [-1.26, 1.26], xticks: [-1, 0, 1], yticks: [-1, 0, 1], xlabel: "x₁", ylabel: "x₂" });
-  const course = panel({ label: "Training and test loss of both networks against the steps of Adam", height: 160,
-    x: [0, STEPS], y: [0, LOSS], xticks: [0, 100, 200, 300, 400], yticks: [0, 0.5, 1], xlabel: "steps of Adam", ylabel: "loss" });
-  const weights = panel({ label: "Histograms of the 48 weights of both networks", height: 160,
+  const side = narrow(root) ? 2.1 : 1.4, wide = { span: 3, height: 158 }, slim = { span: 3, height: 160 }; // circles are round
+  const plane = panel({ ...place(root, { span: 3, rows: 2, height: 322 }, { span: 6, height: 251 }), letter: "A",
+    label: "The training points and where each network's output changes sign",
+    x: [-side, side], y: [-1.26, 1.26], xticks: [-1, 0, 1], yticks: [-1, 0, 1], xlabel: "x₁", ylabel: "x₂" });
+  const course = panel({ ...place(root, wide, slim), letter: "B",
+    label: "Training and test loss of both networks against the steps of Adam",
+    x: [0, STEPS], y: [0, LOSS], xticks: [0, 200, 400], yticks: [0, 0.5, 1], xlabel: "steps of Adam", ylabel: "loss, test dashed" });
+  const weights = panel({ ...place(root, wide, slim), letter: "C", label: "Histograms of the 48 weights of both networks",
     x: [LOW, HIGH], y: [0, 48], xticks: [-6, -3, 0, 3, 6], yticks: [0, 24, 48], xlabel: "weight", ylabel: "how many of 48" });
   const points = add(plane.plot, "g");
   const parts = ["none", "l2"].map((color) => ({
@@ -180,9 +183,8 @@ export function render(root, { few, many, start }) {
     train: add(course.plot, "path", { class: `${color} line` }),
     test: add(course.plot, "path", { class: `${color} line`, "stroke-dasharray": "6 4" }),
     bars: add(weights.plot, "path", { class: `${color} line` }) }));
-  add(plane.plot, "text", { class: "none halo", x: 6, y: 16 }, "no penalty");
-  const name = add(plane.plot, "text", { class: "l2 halo", x: plane.w - 6, y: 16, "text-anchor": "end" }, "with penalty");
-  add(course.plot, "text", { class: "tick halo", x: 6, y: 14 }, "solid: training, dashed: test");
+  add(plane.over, "text", { class: "none halo", x: 6, y: 16 }, "no penalty");
+  const name = add(plane.over, "text", { class: "l2 halo", x: plane.w - 4, y: 16, "text-anchor": "end" }, "penalty");
 
   const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let seed = 0, crowd = false, steps = few[0].steps, playing = false, networks = [];
@@ -249,11 +251,11 @@ export function render(root, { few, many, start }) {
     requestAnimationFrame(tick);
   } };
   const show = (many_points) => { go_on(false); crowd = many_points; steps = total(); };
-  const view = frame(root, { views: [plane.node, element("div", { class: "stack" }, course.node, weights.node)],
+  const view = frame(root, { views: [plane.node, course.node, weights.node], longest: sentence(400, 700, 1, 0, [0.5, 0.5], [1, 1], 48),
     start: { i2: position(start.lam2), i1: position(start.lam1) }, draw,
     sliders: [
-      { name: "i2", label: "L2 strength λ₂", min: 0, max: 20, step: 1, format: (v) => String(strength(v)) },
-      { name: "i1", label: "L1 strength λ₁", min: 0, max: 20, step: 1, format: (v) => String(strength(v)) }],
+      { name: "i2", label: "L2 strength λ₂", min: 0, max: 20, step: 1, format: (v) => significant(strength(v)) },
+      { name: "i1", label: "L1 strength λ₁", min: 0, max: 20, step: 1, format: (v) => significant(strength(v)) }],
     settings: [play,
       { label: "Step", act() { go_on(false); onward(1); } },
       { label: "New draw", act() { seed = (seed + 1) % few.length; } },

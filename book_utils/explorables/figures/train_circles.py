@@ -7,7 +7,7 @@ the other figures do without it.
 import numpy as np
 
 from book_utils.data import circles
-from book_utils.explorables._element import Explorable
+from book_utils.explorables._element import Explorable, head
 from book_utils.explorables._text import counted, number
 from book_utils.style import COLORS
 
@@ -156,11 +156,13 @@ def train_circles():
         for x1, y1, x2, y2 in boundary(theta, REACH, GRID):
             left.plot([x1, x2], [y1, y2], color=color, lw=2)
         right.stairs(np.histogram(theta[~IS_BIAS], edges)[0], edges, color=color, lw=2, label=name)
-    left.set(xlim=(-1.4, 1.4), ylim=(-1.26, 1.26), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
-    right.set(xlabel="weight", ylabel="how many of 48", ylim=(0, 48), yticks=[0, 24, 48])
+    left.set(xlim=(-1.4, 1.4), ylim=(-1.26, 1.26), aspect="equal", xlabel="$x_1$")
+    head(left, "A", "$x_2$")
+    head(right, "C", "how many of 48")
+    right.set(xlabel="weight", ylim=(0, 48), yticks=[0, 24, 48])
     right.legend(loc="upper right")
     return Explorable(
         "train_circles", {"start": START, "few": few, "many": many}, fallback=figure,
-        alt="Left: thirty-two points on two circles, six with wrong labels. The boundary of the network without a "
-            "penalty bends around single points; with a penalty it is closer to a circle. Right: without a penalty the "
+        alt="A: thirty-two points on two circles, six with wrong labels. The boundary of the network without a "
+            "penalty bends around single points; with a penalty it is closer to a circle. C: without a penalty the "
             "weights spread further from zero.")

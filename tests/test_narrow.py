@@ -1,0 +1,93 @@
+"""The narrow version of a figure: every text within the picture, panels below each other, labels complete."""
+
+import base64
+import io
+import sys
+
+import matplotlib.pyplot as plt
+import pytest
+from conftest import ROOT
+from IPython.core.pylabtools import retina_figure
+from PIL import Image
+
+sys.path.insert(0, str(ROOT / "tools"))
+import narrow  # noqa: E402
+
+
+def lines(ax):
+    for k in range(3):
+        ax.plot([1, 2, 3], [k, k + 1, 0], label=f"a line called {k}")
+
+
+@pytest.fixture
+def style():
+    with plt.rc_context({"figure.constrained_layout.use": True, "figure.dpi": 100, "font.size": 10}):
+        yield
+    plt.close("all")
+
+
+def leaving(fig):
+    """Labels of axes of which a part lies outside of the figure."""
+    fig.draw_without_rendering()
+    labels = [label for ax in fig.axes for label in (ax.xaxis.label, ax.yaxis.label) if label.get_text()]
+    boxes = [label.get_window_extent() for label in labels]
+    return [label.get_text() for label, box in zip(labels, boxes, strict=True)
+            if box.x0 < 0 or box.y0 < 0 or box.x1 > fig.bbox.x1 or box.y1 > fig.bbox.y1]
+
+
+def test_one_panel_keeps_its_height_and_its_labels_are_broken(style):
+    fig, ax = plt.subplots(figsize=(7, 3))
+    lines(ax)
+    ax.set(xlabel="a long label about what is measured here, in units that have a long name too, to be broken",
+           ylabel="what a second long label says about the height")
+    narrow.narrow(fig)
+    assert tuple(fig.get_size_inches()) == (narrow.WIDTH, 3)
+    assert "\n" in ax.get_xlabel() and leaving(fig) == []
+
+
+def test_panels_side_by_side_go_below_each_other_and_each_has_its_labels(style):
+    fig, axes = plt.subplots(1, 3, figsize=(7, 2.6), sharey=True)
+    for ax in axes:
+        lines(ax)
+        ax.set(xlabel="time")
+    axes[0].set_ylabel("loss")
+    narrow.narrow(fig)
+    fig.draw_without_rendering()
+    tops = [ax.get_position().y0 for ax in axes]
+    assert tops == sorted(tops, reverse=True) and len(set(tops)) == 3
+    assert [ax.get_ylabel() for ax in axes] == ["loss"] * 3
+    assert all(label.get_visible() for ax in axes for label in ax.get_yticklabels())
+    assert fig.get_size_inches()[1] >= 3 * narrow.PANEL and leaving(fig) == []
+
+
+def test_a_legend_that_is_too_wide_gets_more_rows(style):
+    fig, ax = plt.subplots(figsize=(7, 3))
+    lines(ax)
+    ax.legend(ncols=3, loc="upper right", title="three lines")
+    narrow.narrow(fig)
+    fig.draw_without_rendering()
+    legend = ax.get_legend()
+    box, room = legend.get_window_extent(), ax.bbox
+    assert room.x0 < box.x0 and box.x1 <= room.x1 and box.y1 <= room.y1
+    assert [one.get_text() for one in legend.texts] == ["a line called 0", "a line called 1", "a line called 2"]
+
+
+def test_the_smallest_text_that_is_seen(style):
+    fig, ax = plt.subplots(figsize=(7, 3))
+    ax.text(0, 0, "small", fontsize=9)
+    ax.text(0, 0, " ", fontsize=2)
+    ax.text(0, 0, "hidden", fontsize=3, visible=False)
+    assert narrow.smallest_text(fig) == 12.5
+
+
+@pytest.mark.parametrize("width", [3.5, 7])
+def test_only_what_is_wider_than_a_phone_is_drawn_twice(style, width):
+    fig, ax = plt.subplots(figsize=(width, 3))
+    lines(ax)
+    plain, size = retina_figure(fig, base64=True)
+    data, about = narrow.with_narrow(retina_figure)(fig, base64=True)
+    assert data == plain and size.items() <= about.items()
+    assert ("narrow" in about) == (width > narrow.WIDTH)
+    if "narrow" in about:
+        picture = Image.open(io.BytesIO(base64.b64decode(about["narrow"]["png"])))
+        assert picture.width < 2 * 100 * narrow.WIDTH + 40
