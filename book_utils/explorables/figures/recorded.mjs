@@ -1,5 +1,5 @@
 // Curves that Python computed for each setting of the controls; nothing is computed here.
-import { add, frame, panel, path, place, set } from "../view.mjs";
+import { add, frame, longestOf, panel, path, place, set } from "../view.mjs";
 
 const DRAW = {
   line: (view, points, look) => add(view.plot, "path", { class: `line ${look}`, d: path(view, points) }),
@@ -17,7 +17,6 @@ export function render(root, { panels, controls, start, arrays, frames }) {
     : place(root, { span: 6, height: 320 }, { span: 6, height: 300 });
   const views = panels.map((options, k) => panel({ ...options, ...where, left, letter: panels.length > 1 ? "AB"[k] : "",
     label: `${options.ylabel} against ${options.xlabel}` }));
-  const longest = frames.reduce((most, [said]) => (said.length > most.length ? said : most), "");
 
   function draw(values) {
     const [said, ...shown] = frames[controls.reduce((sum, { label, texts }) => sum * texts.length + values[label], 0)];
@@ -31,6 +30,6 @@ export function render(root, { panels, controls, start, arrays, frames }) {
     return said;
   }
 
-  frame(root, { views: views.map((view) => view.node), start, draw, longest,
+  frame(root, { views: views.map((view) => view.node), start, draw, longest: longestOf(frames.map(([said]) => said)),
     sliders: controls.map(({ label, texts }) => ({ name: label, label, min: 0, max: texts.length - 1, step: 1, format: (i) => texts[i] })) });
 }
