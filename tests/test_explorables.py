@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from book_utils import explorables
-from book_utils.explorables import _element, _maths, _text, lab, question, quiz
+from book_utils.explorables import _element, _maths, _text, lab, question, quiz, recorded
 from book_utils.explorables.figures import (
     batch_mates,
     collinear,
@@ -28,7 +28,7 @@ from book_utils.linear import lstsq, ridge
 
 FOLDER = Path(explorables.__file__).parent
 RANDOM = np.random.default_rng(7)
-FIGURES = sorted(set(explorables.__all__) - {"Explorable", "lab", "question", "quiz"})
+FIGURES = sorted(set(explorables.__all__) - {"Explorable", "lab", "question", "quiz", "recorded"})
 
 
 @functools.cache
@@ -448,6 +448,20 @@ def test_the_page_draws_what_python_computes(show, name):
             assert np.allclose(np.array(re.findall(r"-?[\d.]+", d), float).reshape(-1, 2), pixels, atol=0.06), selector
 
 
+def test_the_cover_names_its_curves(show):
+    """Each name inside of the picture at either end of the sliders, and only the names of what is drawn."""
+    page = show(made("cover"))
+    picture = page.locator("svg[role=img]").bounding_box()
+    for button, fit, noise in (("Neither", "without a penalty", False), ("Penalty", "with a penalty", False),
+                               ("Penalty and noise", "with a penalty", True)):
+        page.get_by_role("button", name=button, exact=True).click()
+        names = [one for one in page.locator("svg text.halo").all() if one.is_visible()]
+        assert [one.text_content() for one in names] == [
+            "a measurement", "the truth", fit, *(["with noise, thirty times"] if noise else [])]
+        for box in (one.bounding_box() for one in names):
+            assert picture["y"] < box["y"] and box["y"] + box["height"] < picture["y"] + picture["height"]
+
+
 def test_an_input_of_the_neuron_is_dropped_by_mouse_and_by_keyboard(show):
     page = show(made("neuron"))
     say, first = page.locator(".say"), page.locator(".say").inner_text()
@@ -764,3 +778,95 @@ def test_a_lab_shows_its_start_without_a_kernel():
 def test_a_lab_refuses_what_is_no_control(control):
     with pytest.raises(ValueError, match="is no control"):
         lab(figure_of, n=control)
+
+
+X = np.linspace(0, 1, 30)
+ONE = {"x": (0, 1), "y": (0, 4), "xlabel": "x", "ylabel": "y"}
+
+
+def powers(q, size):
+    """One mark of each kind; the sentence names its setting."""
+    y = size * X**q
+    return (f"The power {q}, times {size}.",
+            [("band", "l2", X, [y - 0.1, y + 0.1]), ("line", "l2", X, y, "power"), ("dashed", "l2", X, y / 2, "half"),
+             ("line", "truth", X, X), ("thin", "dropout", X, X / q)],
+            [("bars", "norm", [0, 0.5, 1], [q, size]), ("dots", "data", X[::10], y[::10])])
+
+
+def record(frame=powers, controls=None, **changed):
+    two = {"q": [1, 2, 3], "size": [0.5, 1, 1e-4]} if controls is None else controls
+    return recorded(frame, two, **({"start": {"q": 2, "size": 1}, "panels": [ONE, ONE], "alt": "Powers."} | changed))
+
+
+def test_a_step_shows_what_was_recorded_for_it(show):
+    """Every setting, reached by the keyboard: the sentence, and lines, bars and dots to a tenth of a pixel."""
+    page = show(record())
+    say, first = page.locator(".say"), page.locator(".say").inner_text()
+    assert first == "The power 2, times 1." and page.locator(".say[aria-live=polite]").count() == 1
+    q, size = (page.locator(f"input[name={name}]") for name in ("q", "size"))
+    q.press("Home")
+    for i, power in enumerate((1, 2, 3)):
+        size.press("Home")
+        for j, times in enumerate((0.5, 1, 1e-4)):
+            said, _, _ = powers(power, times)
+            assert say.inner_text() == said
+            assert size.get_attribute("aria-valuetext") == ("0.5", "1", "1·10⁻⁴")[j]
+            wide = page.locator("svg svg").first.evaluate("one => [one.width.baseVal.value, one.height.baseVal.value]")
+            room = 1 + 0.15 / 0.85  # "power" has five letters
+            found = page.locator(".l2.line").evaluate_all("all => all.map(one => one.getAttribute('d'))")
+            for d, points in zip(found, lines(X, times * X**power, times * X**power / 2), strict=True):
+                pixels = (points - [0, 4]) / [room, -4] * wide
+                assert np.allclose(np.array(re.findall(r"-?[\d.]+", d), float).reshape(-1, 2), pixels, atol=0.06)
+            bars = page.locator(".norm.line").get_attribute("d")
+            heights = np.array(re.findall(r"-?[\d.]+", bars), float).reshape(-1, 2)[:, 1]
+            assert np.allclose(4 - 4 * heights / wide[1], [0, power, power, times, times, 0], atol=0.01)
+            assert page.locator(".data.dot").count() == 3 and page.locator(".dropout.thin").count() == 1
+            if j < 2:
+                size.press("ArrowRight")
+        if i < 2:
+            q.press("ArrowRight")
+    page.get_by_role("button", name="Reset").click()
+    assert say.inner_text() == first
+
+
+def test_what_is_recorded_is_stored_once_and_the_same_each_time():
+    bundle, again = record()._repr_mimebundle_(), record()._repr_mimebundle_()
+    assert bundle["text/html"] == again["text/html"] and bundle["text/plain"] == "[recorded] Powers."
+    assert bundle["image/png"].startswith("iVBOR") and '<img alt="Powers."' in bundle["text/html"]
+    arrays = record().state["arrays"]
+    assert len(arrays) == len(set(arrays)) and arrays.count(tuple(X.round(4))) == 1
+    assert isinstance(json.loads(json.dumps(record().state)), dict)
+
+
+@pytest.mark.parametrize("ends", [[1, 1, 1], [0, 3.99, 4], [0, 0, 0.1, 4, 4]])
+def test_labels_of_recorded_lines_do_not_meet(ends):
+    from book_utils.explorables.figures.recorded import _label_heights
+
+    heights = _label_heights([("line", "l2", X, X, "name", end) for end in ends], 0, 4)
+    assert np.diff(sorted(heights)).min() >= 0.339 and 0 < min(heights) and max(heights) < 4
+
+
+@pytest.mark.parametrize("changed, message", [
+    ({"controls": {}}, "0 controls"),
+    ({"panels": [ONE] * 3}, "3 panels"),
+    ({"panels": [ONE]}, r"At \(1, 0.5\) there are .* marks for 2 panels"),
+    ({"panels": [ONE, ONE | {"y": (1, 1)}]}, "is no panel"),
+    ({"panels": [ONE, {"x": (0, 1), "y": (0, 1)}]}, "is no panel"),
+    ({"start": {"q": 2}}, r"start names \['q'\]"),
+    ({"start": {"q": 5, "size": 1}}, "'q' starts at 5"),
+    ({"controls": {"q": [2], "size": [1, 2]}}, "'q' starts at 2 and has the values"),
+    ({"controls": {"q": [2, 2], "size": [1, 2]}}, "all different"),
+    ({"frame": lambda q, size: ("", [], [])}, "return a sentence"),
+    ({"frame": lambda q, size: ("Said.", [("curve", "l2", X, X)], [])}, r"'curve' in 'l2' at \(1, 0.5\)"),
+    ({"frame": lambda q, size: ("Said.", [("line", "blue", X, X)], [])}, "'line' in 'blue'"),
+    ({"frame": lambda q, size: ("Said.", [("line", "l2", X, X[1:])], [])}, r"has x \(30,\) and y \(29,\)"),
+    ({"frame": lambda q, size: ("Said.", [("bars", "l2", X, X)], [])}, r"y \(29,\)\."),
+    ({"frame": lambda q, size: ("Said.", [("band", "l2", X, X)], [])}, r"y \(2, 30\)\."),
+    ({"frame": lambda q, size: ("Said.", [("line", "l2", [], [])], [])}, r"has x \(0,\)"),
+    ({"frame": lambda q, size: ("Said.", [("line", "l2", X, X / (q - 1))], [])}, "not finite"),
+    ({"frame": lambda q, size: ("Said.", [("line", "l2", np.arange(4000), RANDOM.random(4000))], [])}, "KB gzipped"),
+])
+@pytest.mark.filterwarnings("ignore:invalid value|divide by zero")
+def test_recorded_refuses_what_it_cannot_show(changed, message):
+    with pytest.raises(ValueError, match=message), np.errstate(all="ignore"):
+        record(**changed)

@@ -9,6 +9,8 @@ import functools
 import gzip
 import hashlib
 import http.server
+import itertools
+import json
 import re
 import statistics
 import subprocess
@@ -22,6 +24,7 @@ import nbformat
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
 from conftest import HTML, ROOT
 
 PROTOCOLS = ("http", "file")
@@ -454,3 +457,88 @@ def test_a_second_build_with_nothing_to_do_succeeds(book):
     start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     done = subprocess.run([*start, "build", "-W", "-n", "--quiet", "."], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@functools.cache
+def soup_of(address):
+    return BeautifulSoup((HTML / address).read_text(encoding="utf-8"), "html.parser")
+
+
+def words(node):
+    return " ".join(node.get_text().removesuffix("#").split())
+
+
+def named_chapters():
+    """(page, part, number, topic) of each chapter: what has a topic in `_toc.yml` is counted through the whole book."""
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    found = [(entry["file"], part["caption"], entry["title"]) for part in parts for entry in part["chapters"]
+             if "title" in entry]
+    return [(page, part, number, topic) for number, (page, part, topic) in enumerate(found, 1)]
+
+
+def test_every_chapter_has_a_topic():
+    notebooks = [address.removesuffix(".html") for address in PAGES if (ROOT / address).with_suffix(".ipynb").exists()]
+    assert [page for page, *_ in named_chapters()] == notebooks
+
+
+def test_pages_call_a_chapter_by_its_number_topic_and_question(book):
+    """In the sidebar, before and behind, in the tab, in the search and the index; the heading stays the question."""
+    start, end = "Search.setIndex(", ")"
+    index = json.loads((book / "searchindex.js").read_text(encoding="utf-8").removeprefix(start).removesuffix(end))
+    titles = dict(zip(index["docnames"], index["titles"], strict=True))
+    names = {}
+    for page, part, number, topic in named_chapters():
+        soup = soup_of(f"{page}.html")
+        heading, place = soup.select_one("article h1"), soup.select_one("article p.place")
+        assert words(place) == f"{part} · {number}" and place.find_next("h1") is heading
+        names[page] = f"{number} · {topic}: {words(heading)}"
+        assert words(soup.title).startswith(names[page])
+        assert titles[page] == names[page]
+        assert [index["docnames"].index(page), heading.parent["id"], True] in index["indexentries"][topic.lower()]
+    for address in PAGES:
+        listed = [words(link) for link in soup_of(address).select("nav.bd-links li a")]
+        assert [name for name in listed if "·" in name] == list(names.values()), address
+    for before, after in itertools.pairwise(names):
+        assert words(soup_of(f"{before}.html").select_one(".right-next .prev-next-title")) == names[after]
+        assert words(soup_of(f"{after}.html").select_one(".left-prev .prev-next-title")) == names[before]
+
+
+def test_a_search_for_a_topic_leads_to_its_chapter_first(open_page):
+    here = open_page(PAGES[0], "file")
+    for page, _, number, topic in named_chapters():
+        here.page.goto(f"{HTML.as_uri()}/search.html?q={topic.replace(' ', '+')}")
+        first = here.page.locator("#search-results ul.search li a").first
+        assert page in first.get_attribute("href") and first.inner_text().startswith(f"{number} · {topic}")
+    here.page.close()
+
+
+def test_the_cover_has_a_start_a_card_for_each_chapter_and_routes(book):
+    cover, chapters = soup_of(PAGES[0]), named_chapters()
+
+    def target(link):
+        return (HTML / PAGES[0]).parent.joinpath(link["href"]).resolve().relative_to(book.resolve()).as_posix()
+
+    def minutes(page):
+        return int(re.search(r"Reads in about (\d+) minutes", words(soup_of(f"{page}.html").article))[1])
+
+    page, _, number, topic = chapters[0]
+    start = cover.select_one("p.start a")
+    assert (words(start), target(start)) == (f"Start: {number} · {topic}", f"{page}.html")
+    cards = cover.select("ul.cards > li")
+    for card, (page, part, number, topic) in zip(cards, chapters, strict=True):
+        assert (words(card.a), target(card.a)) == (f"{number} · {topic}", f"{page}.html")
+        assert [words(p) for p in card.select("p")[1:]] == [
+            words(soup_of(f"{page}.html").select_one("article h1")), f"{part}, {minutes(page)} minutes"]
+        picture = str(card.svg)
+        assert re.findall(r"#[0-9a-f]{3,8}\b|url\(|nan", picture) == [] and picture.count("<") > 5
+    assert sum(len(str(card.svg)) for card in cards) <= 60_000
+    assert len({str(card.svg) for card in cards}) == len(cards)
+    for route in cover.select("div.routes > div"):
+        total = 0
+        for step in route.select("li"):
+            page = target(step.a).removesuffix(".html")
+            total += minutes(page)
+            assert words(step.select_one(".time")) == f"{minutes(page)} min"
+        hours = words(route.select_one("p .time")).removesuffix(" hours").translate(
+            {ord(sign): part for sign, part in (("¼", ".25"), ("½", ".5"), ("¾", ".75"))})
+        assert abs(60 * float(hours) - total) <= 7.5

@@ -2,7 +2,8 @@
 
 Each function returns an object that a notebook or the book shows as a figure with controls. Its numbers
 come from Python (`figures/<name>.py`); moving it recomputes them in the page (`figures/<name>.mjs`), and the tests
-hold both equal. `Explorable` builds one; `quiz` asks questions; `lab` is for what needs a live kernel.
+hold both equal. `Explorable` builds one; `recorded` looks up what a chapter has computed for each setting; `quiz` asks
+questions; `lab` is for what needs a live kernel.
 """
 
 from book_utils.explorables._element import Explorable
@@ -16,8 +17,9 @@ from book_utils.explorables.figures.mc_curves import mc_curves
 from book_utils.explorables.figures.neuron import neuron
 from book_utils.explorables.figures.norm_axes import norm_axes
 from book_utils.explorables.figures.qball import qball
+from book_utils.explorables.figures.recorded import recorded
 from book_utils.explorables.figures.shrinkage import shrinkage
 from book_utils.explorables.figures.train_circles import train_circles
 
 __all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron", "norm_axes",
-           "qball", "question", "quiz", "shrinkage", "train_circles"]
+           "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]

@@ -2,7 +2,7 @@
 import { ridge } from "../linear.mjs";
 import { band, gap_averages } from "../maths.mjs";
 import { number, significant } from "../text.mjs";
-import { add, curve, frame, panel, path, set, shade } from "../view.mjs";
+import { add, curve, frame, panel, path, place, set, shade } from "../view.mjs";
 
 /** Gaussian bumps: phi_j(x) = exp(-(x - c_j)^2 / (2 width^2)), one row for each x. */
 export function bumps(x, centers, width) {
@@ -34,10 +34,9 @@ export function sentence(w, p, x, std, gap) {
 }
 
 export function render(root, { start, x, y, truth, grid, centers, width, uniforms, gap }) {
-  const wide = root.host.clientWidth > 540;
   const view = panel({ label: "Data with a gap, the fitted curve, thirty curves with dropped features, and their band",
     x: [0, 1], y: [-2, 2.4], xticks: [0, 0.25, 0.5, 0.75, 1], yticks: [-2, -1, 0, 1, 2], xlabel: "x", ylabel: "y",
-    width: wide ? 690 : 340, height: wide ? 320 : 290 });
+    ...place(root, { span: 6, height: 330 }, { span: 6, height: 290 }) });
   const X = bumps(x, centers, width), G = bumps(grid, centers, width);
 
   shade(view, gap);
@@ -47,9 +46,20 @@ export function render(root, { start, x, y, truth, grid, centers, width, uniform
   const fit = add(view.plot, "path", { class: "line" });
   x.forEach((value, i) => add(view.plot, "circle", { class: "data dot", cx: view.X(value), cy: view.Y(y[i]), r: 4 }));
 
+  const name = (look, at, text, anchor) =>
+    add(view.over, "text", { class: `${look} halo`, x: view.X(at[0]), y: view.Y(at[1]), "text-anchor": anchor }, text);
+  name("data", [0.88, -1.33], "a measurement", "end");
+  name("", [0.66, -0.85], "the truth", "end");
+  const fitName = name("", [0.5, 0], "", "start"), noiseName = name("dropout", [0.2, 0], "with noise, thirty times", "start");
+  const within = (pixels) => Math.min(Math.max(pixels, 14), view.h - 24);
+
   function draw({ log_lam, p }) {
     const lam = 10 ** log_lam, w = ridge(X, y, lam), mean = predictions(G, w), std = dropout_std(G, w, p);
-    set(fit, { d: curve(view, grid, mean), class: `${lam < 2e-6 ? "none" : "l2"} line bold` });
+    const none = lam < 2e-6, middle = grid.findIndex((v) => v >= 0.5), early = grid.findIndex((v) => v >= 0.2);
+    set(fitName, { class: `${none ? "none" : "l2"} halo`, y: within(view.Y(mean[middle]) - 16) });
+    fitName.textContent = none ? "without a penalty" : "with a penalty";
+    set(noiseName, { y: within(view.Y(mean[early] + 2 * std[early]) - 8), visibility: p ? "visible" : "hidden" });
+    set(fit, { d: curve(view, grid, mean), class: `${none ? "none" : "l2"} line bold` });
     set(spread, { d: p ? path(view, band(grid, mean, std), true) : "" });
     threads.forEach((node, t) => set(node, { d: p ? curve(view, grid, predictions(G, dropped(w, uniforms[t], p))) : "" }));
     return sentence(w, p, grid, std, gap);

@@ -69,6 +69,10 @@ def cover():
     ax.plot(grid, mean, color=COLORS["l2"], lw=2.4)
     ax.plot(x, y, "o", color=COLORS["data"], ms=5)
     ax.set(xlim=(0, 1), ylim=(-2, 2.4), xlabel="x", ylabel="y")
+    ax.text(0.88, -1.33, "a measurement", color=COLORS["data"], ha="right")
+    ax.text(0.66, -0.85, "the truth", ha="right")
+    ax.text(0.5, 0.75, "with a penalty", color=COLORS["l2"])
+    ax.text(0.2, 1.85, "with noise, thirty times", color=COLORS["dropout"])
     return Explorable(
         "cover",
         {"start": START, "x": x, "y": y, "truth": truth.round(4),
