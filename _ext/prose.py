@@ -8,7 +8,7 @@ from docutils import nodes
 
 
 def mend_proofs(app, doctree):
-    """sphinx-proof gives the inside of every theorem and every proof the same id, and a proof's first word no markup."""
+    """sphinx-proof gives the inside of every theorem and every proof the same id, and no lead its markup."""
     for inside in list(doctree.findall(nodes.section)):
         if "proof-content" in inside["ids"]:
             place = inside.parent.index(inside)
