@@ -5,10 +5,13 @@ failure names page and protocol. The tests leave it as they found it.
 """
 
 import base64
+import collections
 import functools
 import gzip
 import hashlib
 import http.server
+import importlib
+import io
 import itertools
 import json
 import re
@@ -26,6 +29,8 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from conftest import HTML, ROOT
+from docutils import nodes
+from PIL import Image, ImageStat
 
 PROTOCOLS = ("http", "file")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -268,12 +273,76 @@ def test_text_in_pictures_can_be_read(visit, view):
     assert {name: size for name, size in text.items() if not 11 <= size <= 18} == {}
 
 
+def test_reads_on_a_phone(visit):
+    """Displayed formulas are as large as those in the text, and a finger hits what unfolds."""
+    page = visit.page
+    page.set_viewport_size(PHONE)
+    page.wait_for_timeout(100)
+    inline, displayed, low = page.evaluate(
+        """() => {
+        const sizes = (which) => [...document.querySelectorAll(`article.bd-article ${which}`)]
+          .map((one) => parseFloat(getComputedStyle(one).fontSize));
+        const low = [...document.querySelectorAll("article.bd-article summary")]
+          .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 44);
+        return [sizes("section > p mjx-container"), sizes("section > div.math mjx-container[display]"),
+          low.map((one) => one.outerHTML)];
+      }"""
+    )
+    page.set_viewport_size(WIDE)
+    assert min(displayed, default=99) >= statistics.median(inline or [0])
+    assert low == []
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_type_is_the_books_own(open_page, protocol):
+    here = open_page("chapters/penalties/networks.html", protocol)
+    faces = here.page.evaluate("[...document.fonts].map(one => [one.family, one.weight, one.status])")
+    faces = {(family.strip('"'), weight, status) for family, weight, status in faces}
+    assert {("Book Serif", "normal", "loaded"), ("Book Sans", "600 700", "loaded")} <= faces
+    assert [one for one in faces if one[2] == "error"] == []
+    for place, family in (("article.bd-article p", "Book Serif"), ("article.bd-article h1", "Book Sans"),
+                          ("figcaption p", "Book Sans")):
+        style = here.page.locator(place).first.evaluate("one => [getComputedStyle(one).fontFamily, one.localName]")
+        assert style[0].startswith(f'"{family}"'), style
+    assert here.page.locator("figcaption p").first.evaluate("one => getComputedStyle(one).fontWeight") == "400"
+    assert sum(path.stat().st_size for path in (HTML / "_static" / "fonts").iterdir()) <= 120_000
+    here.page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_cut_shows_it(open_page, scheme):
+    """A code block wider than the phone has a shade on the edge behind which there is more, and only there."""
+    page = open_page("chapters/penalties/networks.html", "file").page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(PHONE)
+    block = page.evaluate_handle(
+        "[...document.querySelectorAll('div.cell_input pre')]"
+        ".find(one => !one.closest('details') && one.scrollWidth > one.clientWidth + 60)"
+    ).as_element()
+    block.evaluate("one => { one.style.color = 'transparent'; one.innerHTML = one.textContent; }")
+
+    def shades():
+        picture = Image.open(io.BytesIO(block.screenshot())).convert("L")
+        w, h = picture.size
+        column = [ImageStat.Stat(picture.crop((x, 8, x + 4, h - 8))).mean[0] for x in (2, w // 2, w - 6)]
+        return [abs(column[0] - column[1]) > 8, abs(column[2] - column[1]) > 8]
+
+    seen = []
+    for place in (0, 30, 9999):
+        block.evaluate("(one, place) => { one.scrollLeft = place; }", place)
+        seen.append(shades())
+    page.close()
+    assert seen == [[False, True], [True, True], [True, False]]
+
+
 def test_accessibility(visit):
     """axe-core in light (http) and dark (file), all that is folded away unfolded."""
     page = visit.page
     page.emulate_media(color_scheme="light" if visit.protocol == "http" else "dark")
     page.evaluate("document.querySelectorAll('article details').forEach(one => { one.open = true; })")
     page.evaluate("document.querySelectorAll('.toggle-button-hidden').forEach(one => one.click())")
+    # axe-core does not look at the contrast before a gradient.
+    flat = page.add_style_tag(content="pre, mjx-container, div { background-image: none !important; }")
     page.wait_for_timeout(100)
     ours, themes = [], []
     for violation in Axe().run(page, UNSEEN_BY_AXE).response["violations"]:
@@ -283,6 +352,7 @@ def test_accessibility(visit):
             inside = page.evaluate("one => !!document.querySelector(one)?.closest('article.bd-article')", outer)
             (ours if inside else themes).append((violation["id"], node["html"][:200], node.get("failureSummary")))
     page.emulate_media(color_scheme="light")
+    flat.evaluate("one => one.remove()")
     assert ours == []
     assert [one for one in themes if one[0] not in KNOWN_THEME_ISSUES] == []
 
@@ -451,6 +521,59 @@ def test_links_lead_somewhere(book, address):
         elif target.suffix == ".html" and unquote(parts.fragment) not in links_of(target.resolve()).anchors:
             dead.append(link)
     assert dead == []
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_ids_are_unique(book, address):
+    ids = collections.Counter(re.findall(r'<[^>]*?\sid="([^"]+)"', (book / address).read_text(encoding="utf-8")))
+    assert [name for name, count in ids.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_no_line_begins_with_a_comma(book, address):
+    """What follows a formula without a space stands in one unbreakable unit with it."""
+    text = (book / address).read_text(encoding="utf-8")
+    formulas = re.findall(r"""(<span class="unit">[^<]*)?<span class="math [^>]*>[^<]*</span>([.,;:!?)’”]?)""", text)
+    assert [tail for unit, tail in formulas if tail and not unit] == []
+
+
+def test_proofs_begin_and_end(open_page):
+    page = open_page("chapters/noise/jensen.html", "file").page
+    proofs = page.locator("div.proof:not(.theorem)")
+    assert proofs.locator(".lead").all_inner_texts() == ["Proof."] * proofs.count()
+    assert all("□" in one.evaluate("one => getComputedStyle(one, '::after').content") for one in proofs.all())
+    # Theorem, proof and question begin on one edge.
+    edges = page.evaluate("[...document.querySelectorAll('.theorem > p, .proof > p, .predict > p')]"
+                          ".map(one => one.getBoundingClientRect().left)")
+    assert len(set(edges)) == 1
+    page.close()
+
+
+@pytest.mark.parametrize("address", [one for one in PAGES if (ROOT / one).with_suffix(".ipynb").exists()])
+def test_a_fold_says_what_is_in_it(book, address):
+    cells = json.loads((ROOT / address).with_suffix(".ipynb").read_text(encoding="utf-8"))["cells"]
+    folded = [one for one in cells if {"hide-input", "hide-cell"} & set(one["metadata"].get("tags", []))]
+    lines = [len("".join(one["source"]).splitlines()) for one in folded]
+    text = (book / address).read_text(encoding="utf-8")
+    words = re.findall(r'<summary>\s*<p class="collapsed admonition-title">(.*?)</p>', text)
+    assert [re.search(r"\w.*, (\d+) lines?$", one)[1] for one in words] == [str(count) for count in lines]
+    assert [one for one in words if one.count(" lines") > 1 or "code cell" in one] == []
+
+
+def test_a_fold_without_a_name_gets_one(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "_ext")
+    folds = importlib.import_module("folds")
+
+    def cell(source, *outputs, **mystnb):
+        inside = nodes.container("", nodes.literal_block(source, source), nb_element="cell_code_source")
+        return nodes.container("", inside, *(nodes.container(mime_type=one) for one in outputs), nb_element="cell_code",
+                               hide_mode="input", cell_metadata={"mystnb": mystnb} if mystnb else {})
+
+    cells = [cell("import a\n\nimport b"), cell("x = 1"), cell("plot()\nshow()", "image/png"),
+             cell("a\nb", code_prompt_show="Loop, 7 lines", code_prompt_hide="Hide")]
+    folds.name_folds(None, nodes.section("", *cells))
+    assert [(one["prompt_show"], one["prompt_hide"]) for one in cells] == [
+        ("Setup, 3 lines",) * 2, ("Code, 1 line",) * 2, ("Figure, 2 lines",) * 2, ("Loop, 2 lines", "Hide")]
 
 
 def test_a_second_build_with_nothing_to_do_succeeds(book):

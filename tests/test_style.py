@@ -46,6 +46,21 @@ def test_pages_and_figures_share_their_colors():
         name: c.lower() for name, c in COLORS.items() if name != "truth"}
 
 
+def test_what_can_be_pressed_is_readable_and_no_color_of_the_figures():
+    css = (ROOT / "_static" / "book.css").read_text()
+    rules = css.split(":root {")[1].split("}")[0], css.split('html[data-theme="dark"] {')[1].split("}")[0]
+    for rule, palette in zip(rules, page_colors(), strict=True):
+        colors = {name: linear(color) for name, color in re.findall(r"--pnd-(\w+): (#[0-9a-f]{6});", rule)}
+        light = {name: color @ [0.2126, 0.7152, 0.0722] for name, color in colors.items()}
+        for text, ground in itertools.product(("accent", "ink", "soft"), ("paper", "code")):
+            low, high = sorted((light[text], light[ground]))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
+        accent = lab_of(colors["accent"])
+        assert np.hypot(*accent[1:]) < 20  # quiet: nearly gray
+        for name, color in palette.items():
+            assert np.linalg.norm(accent - lab_of(linear(color))) > 15, name
+
+
 def test_no_figure_that_moves_spells_a_color_itself():
     for path in (ROOT / "book_utils" / "explorables").rglob("*.mjs"):
         assert re.findall(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(|\bhsla?\(", path.read_text(encoding="utf-8")) == [], path.name
