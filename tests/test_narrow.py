@@ -56,7 +56,7 @@ def test_panels_side_by_side_go_below_each_other_and_each_has_its_labels(style):
     tops = [ax.get_position().y0 for ax in axes]
     assert tops == sorted(tops, reverse=True) and len(set(tops)) == 3
     assert [ax.get_ylabel() for ax in axes] == ["loss"] * 3
-    assert all(label.get_visible() for ax in axes for label in ax.get_yticklabels())
+    assert all(tick.label1.get_visible() for ax in axes for tick in ax.yaxis.get_major_ticks())
     assert fig.get_size_inches()[1] >= 3 * narrow.PANEL and leaving(fig) == []
 
 
@@ -70,6 +70,34 @@ def test_a_legend_that_is_too_wide_gets_more_rows(style):
     box, room = legend.get_window_extent(), ax.bbox
     assert room.x0 < box.x0 and box.x1 <= room.x1 and box.y1 <= room.y1
     assert [one.get_text() for one in legend.texts] == ["a line called 0", "a line called 1", "a line called 2"]
+
+
+def test_a_legend_outside_of_the_panels_stays_there(style):
+    fig, axes = plt.subplots(1, 2, figsize=(7, 3))
+    lines(axes[0])
+    fig.legend(loc="outside upper center", ncols=3)
+    narrow.narrow(fig)
+    fig.draw_without_rendering()
+    assert fig.legends[0].get_window_extent().y0 > axes[0].bbox.y1
+
+
+def test_labels_of_ticks_do_not_stand_on_each_other(style):
+    fig, ax = plt.subplots(figsize=(7, 3))
+    ax.plot([1, 2, 3, 4, 5])
+    ax.set_xticks(range(5), ["standard\ndeviation", "mutual\ninformation", "entropy\nof the mean", "maximum\nof it",
+                             "one pass\nwithout"])
+    narrow.narrow(fig)
+    fig.draw_without_rendering()
+    assert {label.get_rotation() for label in ax.get_xticklabels()} == {40} and leaving(fig) == []
+
+
+def test_grids_within_a_figure_stay_as_they_are(style):
+    fig = plt.figure(figsize=(7, 5))
+    upper, lower = fig.subfigures(2, 1)
+    above, below = upper.subplots(1, 3), lower.subplots(1, 1)
+    narrow.narrow(fig)
+    fig.draw_without_rendering()
+    assert len({round(ax.get_position().x0, 2) for ax in above}) == 3 and below is not None
 
 
 def test_the_smallest_text_that_is_seen(style):

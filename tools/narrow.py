@@ -32,10 +32,11 @@ def panels_of(fig):
 
 
 def stack(fig):
-    """Panels that stand side by side, below each other."""
+    """Panels that stand side by side, below each other; how many stood side by side."""
     panels = panels_of(fig)
-    columns = {ax.get_subplotspec().colspan.start for group in panels for ax in group}
-    if len(columns) < 2:
+    columns = {group[0].get_subplotspec().colspan.start for group in panels}
+    grids = {ax.get_gridspec() for group in panels for ax in group}
+    if len(columns) < 2 or len(grids) > 1:
         return 1
     grid = fig.add_gridspec(len(panels), 1)
     label = ""
@@ -48,8 +49,7 @@ def stack(fig):
         if not first.get_ylabel():
             first.set_ylabel(label)
         first.yaxis.label.set_visible(True)
-        if first.yaxis.get_ticks_position() == "left":
-            first.tick_params(labelleft=True)
+        first.tick_params(labelleft=True)
     return len(columns)
 
 
@@ -62,14 +62,25 @@ def wrap(text, pixels, renderer, vertical=False):
         text.set_text(textwrap.fill(text.get_text(), -(-len(text.get_text()) // lines) + 4, break_long_words=False))
 
 
+def turn(ax, renderer):
+    """Turn the labels of the horizontal ticks where they stand on each other."""
+    labels = [one for one in ax.get_xticklabels() if one.get_text() and one.get_visible()]
+    boxes = [one.get_window_extent(renderer) for one in labels]
+    crowded = any(left.x1 > right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+    if crowded and len(labels) == len(ax.get_xticks()):
+        words = [one.get_text().replace("\n", " ") for one in labels]
+        ax.set_xticks(ax.get_xticks(), words, rotation=40, ha="right", rotation_mode="anchor")
+
+
 def fewer_columns(legend, renderer):
     """Give a legend that would be wider than its place more rows."""
     columns = int(legend._ncols * WIDTH * 100 * 0.75 / legend.get_window_extent(renderer).width)
     if columns < legend._ncols:
         legend.set_ncols(max(columns, 1))
-        labels = [text.get_text() for text in legend.texts]
+        labels, outside = [text.get_text() for text in legend.texts], legend._outside_loc
         legend._init_legend_box(legend.legend_handles, labels)  # a legend is laid out only when it is made
         legend.set_loc(legend._loc)
+        legend._outside_loc = outside
 
 
 def narrow(fig):
@@ -86,6 +97,7 @@ def narrow(fig):
     for ax in fig.axes:
         wrap(ax.xaxis.label, fig.bbox.width * 0.85, renderer)
         wrap(ax.yaxis.label, ax.bbox.height * 1.05, renderer, vertical=True)
+        turn(ax, renderer)
 
 
 def with_narrow(draw):
