@@ -61,10 +61,10 @@ def normalize(notebook):
             data = output.get("data", {})
             data.pop(WIDGET_VIEW, None)
             if "image/png" in data:
-                data["image/png"] = stored(few_colors(data["image/png"], 48), "PNG", optimize=True)
+                data["image/png"] = stored(few_colors(data["image/png"], 32), "PNG", optimize=True)
             narrow = output.get("metadata", {}).get("image/png", {}).get("narrow")
             if narrow:  # of tools/narrow.py; no notebook shows it, so it takes the format that needs the least
-                narrow["webp"] = stored(few_colors(narrow.pop("png"), 32).convert("RGB"), "WEBP", lossless=True,
+                narrow["webp"] = stored(few_colors(narrow.pop("png"), 24).convert("RGB"), "WEBP", lossless=True,
                                         quality=100, method=6)
         if "outputs" in cell:
             cell.outputs = [out for out in cell.outputs if out.get("data") != {}]
