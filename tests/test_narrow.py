@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 from conftest import ROOT
 from IPython.core.pylabtools import retina_figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -45,6 +46,14 @@ def test_one_panel_keeps_its_height_and_its_labels_are_broken(style):
     assert "\n" in ax.get_xlabel() and leaving(fig) == []
 
 
+def test_a_label_that_is_not_in_the_middle_stays_within_the_figure(style):
+    fig, ax = plt.subplots(figsize=(5.6, 3))
+    ax.barh(["best for prediction", "cross-validation"], [1, 2])
+    ax.set_xlabel("features with weights (full: of the five right ones)")
+    narrow.narrow(fig)
+    assert leaving(fig) == []
+
+
 def test_panels_side_by_side_go_below_each_other_and_each_has_its_labels(style):
     fig, axes = plt.subplots(1, 3, figsize=(7, 2.6), sharey=True)
     for ax in axes:
@@ -60,16 +69,28 @@ def test_panels_side_by_side_go_below_each_other_and_each_has_its_labels(style):
     assert fig.get_size_inches()[1] >= 3 * narrow.PANEL and leaving(fig) == []
 
 
+def test_a_place_without_a_panel_takes_no_room(style):
+    fig, axes = plt.subplots(2, 2, figsize=(6, 4))
+    for ax in axes.flat[:3]:
+        lines(ax)
+    axes[1, 1].axis("off")
+    narrow.narrow(fig)
+    assert fig.get_size_inches()[1] == pytest.approx(3 * narrow.PANEL)
+
+
 def test_a_legend_that_is_too_wide_gets_more_rows(style):
     fig, ax = plt.subplots(figsize=(7, 3))
     lines(ax)
-    ax.legend(ncols=3, loc="upper right", title="three lines")
+    ax.errorbar([1, 2], [0, 1], [0.1, 0.1], fmt="s--", label="with bars")
+    ax.legend(ncols=4, loc="upper right")
     narrow.narrow(fig)
     fig.draw_without_rendering()
     legend = ax.get_legend()
     box, room = legend.get_window_extent(), ax.bbox
     assert room.x0 < box.x0 and box.x1 <= room.x1 and box.y1 <= room.y1
-    assert [one.get_text() for one in legend.texts] == ["a line called 0", "a line called 1", "a line called 2"]
+    assert [one.get_text() for one in legend.texts] == ["a line called 0", "a line called 1", "a line called 2",
+                                                        "with bars"]
+    assert any(one.get_marker() == "s" for one in legend.findobj(Line2D))
 
 
 def test_a_legend_outside_of_the_panels_stays_there(style):

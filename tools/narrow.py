@@ -26,18 +26,19 @@ def panels_of(fig):
     panels = {}
     for ax in fig.axes:
         spec = ax.get_subplotspec()
-        if spec is not None and ax.get_label() != "<colorbar>":
+        if spec is not None and ax.get_label() != "<colorbar>" and (ax.axison or ax.has_data()):
             panels.setdefault((spec.rowspan.start, spec.colspan.start), []).append(ax)
     return [panels[place] for place in sorted(panels)]
 
 
 def stack(fig):
-    """Panels that stand side by side, below each other; how many stood side by side."""
-    panels = panels_of(fig)
-    columns = {group[0].get_subplotspec().colspan.start for group in panels}
+    """Panels that stand side by side, below each other, each hardly lower than before; the figure's new height."""
+    panels, height = panels_of(fig), fig.get_size_inches()[1]
+    rows, columns = ({getattr(group[0].get_subplotspec(), span).start for group in panels}
+                     for span in ("rowspan", "colspan"))
     grids = {ax.get_gridspec() for group in panels for ax in group}
     if len(columns) < 2 or len(grids) > 1:
-        return 1
+        return height
     grid = fig.add_gridspec(len(panels), 1)
     label = ""
     for row, group in enumerate(panels):
@@ -50,7 +51,7 @@ def stack(fig):
             first.set_ylabel(label)
         first.yaxis.label.set_visible(True)
         first.tick_params(labelleft=True)
-    return len(columns)
+    return len(panels) * max(0.8 * height / len(rows), PANEL)
 
 
 def wrap(text, pixels, renderer, vertical=False):
@@ -66,7 +67,7 @@ def turn(ax, renderer):
     """Turn the labels of the horizontal ticks where they stand on each other."""
     labels = [one for one in ax.get_xticklabels() if one.get_text() and one.get_visible()]
     boxes = [one.get_window_extent(renderer) for one in labels]
-    crowded = any(left.x1 > right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+    crowded = any(left.x1 + 4 > right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
     if crowded and len(labels) == len(ax.get_xticks()):
         words = [one.get_text().replace("\n", " ") for one in labels]
         ax.set_xticks(ax.get_xticks(), words, rotation=40, ha="right", rotation_mode="anchor")
@@ -78,7 +79,10 @@ def fewer_columns(legend, renderer):
     if columns < legend._ncols:
         legend.set_ncols(max(columns, 1))
         labels, outside = [text.get_text() for text in legend.texts], legend._outside_loc
-        legend._init_legend_box(legend.legend_handles, labels)  # a legend is laid out only when it is made
+        drawn = [pair for ax in legend.get_figure().axes for pair in zip(*ax.get_legend_handles_labels(), strict=True)]
+        meant = {label: handle for handle, label in reversed(drawn)}
+        handles = [meant.get(label, old) for label, old in zip(labels, legend.legend_handles, strict=True)]
+        legend._init_legend_box(handles, labels)  # a legend is laid out only when it is made
         legend.set_loc(legend._loc)
         legend._outside_loc = outside
 
@@ -88,14 +92,11 @@ def narrow(fig):
     renderer = fig.canvas.get_renderer()
     for legend in fig.findobj(Legend):
         fewer_columns(legend, renderer)
-    columns = stack(fig)
-    height = fig.get_size_inches()[1]
-    if columns > 1:
-        height = max(height * columns * 0.8, PANEL * len(panels_of(fig)))
-    fig.set_size_inches(WIDTH, height)
+    fig.set_size_inches(WIDTH, stack(fig))
     fig.draw_without_rendering()
     for ax in fig.axes:
-        wrap(ax.xaxis.label, fig.bbox.width * 0.85, renderer)
+        middle = (ax.bbox.x0 + ax.bbox.x1) / 2
+        wrap(ax.xaxis.label, 1.95 * min(middle, fig.bbox.width - middle), renderer)
         wrap(ax.yaxis.label, ax.bbox.height * 1.05, renderer, vertical=True)
         turn(ax, renderer)
 
