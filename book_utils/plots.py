@@ -4,6 +4,8 @@ Each takes numbers that are already computed, draws on `ax` and returns it: no c
 plot that one chapter alone draws stands in that chapter; colors and sizes are in `book_utils.style`.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from book_utils._checks import checked_finite, shown
@@ -58,3 +60,40 @@ def plot_band(x, runs, *, color, label=None, ax=None, **line):
     ax.plot(x, middle, color=color, label=label, **line)  # first: it may refuse what is in `line`
     ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
     return ax
+
+
+def panel_letters(axes, names=()):
+    """Write A, B, ... above the left corner of each panel, and its name beside the letter.
+
+    Parameters
+    ----------
+    axes : Axes or array of Axes
+        The panels in reading order.
+    names : sequence of str, optional
+        A few words for each panel; none if not given.
+
+    Raises
+    ------
+    ValueError
+        If something is no Axes of matplotlib, there are more than 26, or names for some panels only; nothing is written
+        then.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> figure, axes = plt.subplots(2, 1)
+    >>> panel_letters(axes, ["training", "test"])
+    >>> axes[1].get_title(loc="left"), axes[1].texts[0].get_text()
+    ('B', 'test')
+    """
+    from matplotlib.axes import Axes
+
+    panels, words = list(np.ravel(axes)), list(names) if isinstance(names, Iterable) else [names]
+    if not all(isinstance(ax, Axes) for ax in panels) or len(panels) > 26:
+        raise ValueError(f"axes must be up to 26 Axes of matplotlib, such as plt.subplots gives, not {shown(axes)}.")
+    if words and (len(words) != len(panels) or not all(isinstance(word, str) for word in words)):
+        raise ValueError(f"names must be one text for each of the {len(panels)} panels, or none, not {shown(names)}.")
+    for k, ax in enumerate(panels):
+        ax.set_title("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[k], loc="left", fontweight="bold", fontsize=11)
+        if words:
+            ax.annotate(words[k], (0, 1), xytext=(16, 6), xycoords="axes fraction", textcoords="offset points")

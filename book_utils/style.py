@@ -14,7 +14,7 @@ COLORS = {
 }
 
 
-def book_font():
+def _book_font():
     """Family and size of the text in figures: the sans of the pages where it is installed, else matplotlib's own."""
     from matplotlib.font_manager import fontManager
 
@@ -40,7 +40,7 @@ def use_book_style():
     """
     import matplotlib as mpl
 
-    family, size = book_font()
+    family, size = _book_font()
     mpl.rcParams.update({
         "figure.figsize": (7, 3.2),
         "figure.dpi": 100,

@@ -69,6 +69,7 @@ ARGUMENTS = {
     "uncertainty.decompose": lambda: {"probs": np.full((4, 6, 2), 0.5)},
     "uncertainty.disagreement": lambda: {"votes": VOTES},
     "uncertainty.ensemble_gain": lambda: {"votes": VOTES, "y": VOTES[0]},
+    "plots.panel_letters": lambda: {"axes": list(Figure().subplots(1, 2)), "names": ["left", "right"]},
     "plots.plot_band": lambda: {
         "x": np.arange(3.0), "runs": X, "color": "black", "label": "label", "ax": Figure().subplots()},
     "style.use_book_style": lambda: {},

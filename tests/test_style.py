@@ -2,6 +2,9 @@
 
 import itertools
 import re
+import sys
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,16 +97,21 @@ def test_colors_stay_apart_for_color_blind_readers(kind):
             assert distance > 10 or "data" in (a, b), f"{a} and {b} look alike with {kind}: {distance:.1f}"
 
 
-def test_a_figure_drawn_in_the_style_is_the_same_on_every_machine():
+@pytest.mark.parametrize("installed, font", [(True, "SourceSansPro-Regular.ttf"), (False, "DejaVuSans.ttf")])
+def test_figures_are_in_the_sans_of_the_pages_and_elsewhere_in_one_that_matplotlib_brings(monkeypatch, installed, font):
     import matplotlib as mpl
     import matplotlib.pyplot as plt
     from matplotlib.font_manager import findfont
 
-    with mpl.rc_context():
+    if not installed:
+        monkeypatch.setitem(sys.modules, "font_source_sans_pro", None)
+    with mpl.rc_context(), warnings.catch_warnings(action="error"):  # of signs that no font has, for instance
         use_book_style()
         figure, ax = plt.subplots()
         (line,) = ax.plot([0, 1])
         assert line.get_color() == COLORS["none"]
-        assert findfont(ax.set_xlabel("x").get_fontproperties()).endswith("DejaVuSans.ttf")  # matplotlib brings it
+        label = ax.set_xlabel(r"λ ≤ ½ ± ‖w‖ → ∞ $\mathbb{E}\,\varphi(z)$, $\lambda_1$, $\hat w$")
+        assert Path(findfont(label.get_fontproperties())).name == font
         assert figure.get_size_inches()[0] * figure.dpi == 700  # the width of the text, so that nothing is scaled
+        figure.canvas.draw()
         plt.close(figure)
