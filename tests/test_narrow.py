@@ -1,17 +1,22 @@
-"""The narrow version of a figure: every text within the picture, panels below each other, labels complete."""
+"""Stored pictures: the narrow version has every text within it and panels below each other; colors stay."""
 
 import base64
 import io
 import sys
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from conftest import ROOT
 from IPython.core.pylabtools import retina_figure
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from PIL import Image
 
+from book_utils.style import COLORS
+
 sys.path.insert(0, str(ROOT / "tools"))
+import execute  # noqa: E402
 import narrow  # noqa: E402
 
 
@@ -140,3 +145,18 @@ def test_only_what_is_wider_than_a_phone_is_drawn_twice(style, width):
     if "narrow" in about:
         picture = Image.open(io.BytesIO(base64.b64decode(about["narrow"]["png"])))
         assert picture.width < 2 * 100 * narrow.WIDTH + 40
+
+
+def test_few_colors_are_left_and_a_thin_line_has_its_own(style):
+    fig, ax = plt.subplots(figsize=(6, 4))
+    ax.imshow([[0, 1], [2, 3]], cmap="Greens", interpolation="bilinear", extent=(0, 1, 0, 1))
+    for k, color in enumerate(COLORS.values()):
+        ax.plot([0, 1], [k / 10 + 0.1] * 2, color=color, lw=1.5)
+    out = io.BytesIO()
+    fig.savefig(out, dpi=200)
+    small = execute.few_colors(base64.b64encode(out.getvalue()))
+    left = np.array([color for _, color in small.convert("RGB").getcolors()])
+    assert len(left) <= 24
+    for color in COLORS.values():
+        exact = 255 * np.array(to_rgb(color))
+        assert np.sqrt(((left - exact) ** 2).sum(axis=1)).min() < 30, color

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from PIL import Image
@@ -32,15 +33,27 @@ INSTALL_NARROW = f"__import__('runpy').run_path({str(Path(__file__).with_name('n
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def few_colors(data, colors):
-    """The picture of a base64 PNG with at most so many colors: a quarter of the size, and no maker's name inside."""
+def few_colors(data, n=24):
+    """The picture of a base64 PNG with at most n colors: a quarter of the size, and no maker's name inside.
+
+    A color is a meaning in this book, also that of a thin line. So one color after the other is taken as it is, always
+    the one that matters most: how often it occurs (to the power of 0.7) times its squared distance from those taken.
+    """
     image = Image.open(io.BytesIO(base64.b64decode(data)))
     if image.mode == "P":
         return image
-    image = image.convert("RGBA")
-    if image.getextrema()[3] == (255, 255):  # opaque: the better method, which knows no transparency, will do
-        return image.convert("RGB").quantize(colors, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    return image.quantize(colors, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    pixels = np.asarray(image.convert("RGB")).astype(int)
+    codes, where, counts = np.unique(pixels @ (1 << 16, 1 << 8, 1), return_inverse=True, return_counts=True)
+    colors = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
+    taken, nearest, distance = [], np.zeros(len(colors), np.uint8), np.ones(len(colors))
+    for k in range(min(n, len(colors))):
+        taken.append(colors[(counts**0.7 * distance).argmax()])
+        fresh = ((colors - taken[-1]) ** 2).sum(axis=1)
+        nearest[(fresh < distance) | (k == 0)] = k
+        distance = np.minimum(fresh, distance) if k else fresh
+    small = Image.fromarray(nearest[where].reshape(pixels.shape[:2]), "P")
+    small.putpalette(np.array(taken, np.uint8).ravel().tolist())
+    return small
 
 
 def stored(image, kind, **options):
@@ -61,10 +74,10 @@ def normalize(notebook):
             data = output.get("data", {})
             data.pop(WIDGET_VIEW, None)
             if "image/png" in data:
-                data["image/png"] = stored(few_colors(data["image/png"], 32), "PNG", optimize=True)
+                data["image/png"] = stored(few_colors(data["image/png"]), "PNG", optimize=True)
             narrow = output.get("metadata", {}).get("image/png", {}).get("narrow")
             if narrow:  # of tools/narrow.py; no notebook shows it, so it takes the format that needs the least
-                narrow["webp"] = stored(few_colors(narrow.pop("png"), 24).convert("RGB"), "WEBP", lossless=True,
+                narrow["webp"] = stored(few_colors(narrow.pop("png")).convert("RGB"), "WEBP", lossless=True,
                                         quality=100, method=6)
         if "outputs" in cell:
             cell.outputs = [out for out in cell.outputs if out.get("data") != {}]

@@ -98,6 +98,8 @@ def narrow(fig):
         middle = (ax.bbox.x0 + ax.bbox.x1) / 2
         wrap(ax.xaxis.label, 1.95 * min(middle, fig.bbox.width - middle), renderer)
         wrap(ax.yaxis.label, ax.bbox.height * 1.05, renderer, vertical=True)
+    fig.draw_without_rendering()  # a label of two lines leaves the panel less room
+    for ax in fig.axes:
         turn(ax, renderer)
 
 
