@@ -117,6 +117,13 @@ def test_labels_of_ticks_do_not_stand_on_each_other(style):
     assert {label.get_rotation() for label in ax.get_xticklabels()} == {40} and leaving(fig) == []
 
 
+def test_six_panels_keep_their_columns(style):
+    fig, axes = plt.subplots(3, 2, figsize=(6, 4))
+    narrow.narrow(fig)
+    fig.draw_without_rendering()
+    assert fig.get_size_inches()[1] == 4 and axes[0, 0].get_position().x1 < axes[0, 1].get_position().x0
+
+
 def test_grids_within_a_figure_stay_as_they_are(style):
     fig = plt.figure(figsize=(7, 5))
     upper, lower = fig.subfigures(2, 1)

@@ -37,7 +37,7 @@ def stack(fig):
     rows, columns = ({getattr(group[0].get_subplotspec(), span).start for group in panels}
                      for span in ("rowspan", "colspan"))
     grids = {ax.get_gridspec() for group in panels for ax in group}
-    if len(columns) < 2 or len(grids) > 1:
+    if len(columns) < 2 or len(grids) > 1 or len(panels) > 4:  # more would be taller than two screens
         return height
     grid = fig.add_gridspec(len(panels), 1)
     label = ""
