@@ -22,7 +22,7 @@ def _book_font():
         from font_source_sans_pro import font_files_ttf
     except ImportError:
         return "DejaVu Sans", 10
-    for face in ("", "It", "Bold"):
+    for face in ("", "It", "Bold", "BoldIt"):
         fontManager.addfont(font_files_ttf[f"SourceSansPro{face}"])
     return "Source Sans Pro", 11
 
@@ -57,6 +57,10 @@ def use_book_style():
         "mathtext.rm": family,
         "mathtext.it": f"{family}:italic",
         "mathtext.bf": f"{family}:bold",
+        "mathtext.bfit": f"{family}:italic:bold",
+        "mathtext.cal": family,
+        "mathtext.sf": family,
+        "mathtext.tt": "DejaVu Sans Mono",
         "mathtext.fallback": "stixsans",
         "axes.spines.top": False,
         "axes.spines.right": False,
