@@ -1245,9 +1245,10 @@ def test_bool_rows():
 @pytest.mark.parametrize("n_passes", [2, 5])
 def test_passes_that_agree_by_chance_are_no_error(n_passes):
     """3-8-1 at p = 0.05: all masks of one row agree for every second seed."""
+    torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Dropout(0.05), nn.Linear(8, 1))
     stds = [mc_predict(model, rows(1, 3), n_passes, seed=seed).std.item() for seed in range(40)]
-    assert 0.0 in stds and max(stds) > 0
+    assert min(stds) < 1e-6 < max(stds)  # the std of five equal numbers is a rounding error
 
 
 def test_dropout_that_always_gives_0_has_no_spread_and_is_no_error():

@@ -18,7 +18,7 @@ CITATION = ROOT / "CITATION.cff"
 DISTRIBUTIONS = packages_distributions()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # What a folder's code may import beside `dependencies`: the extras with which it is run.
-EXTRAS = {"book_utils": ["torch", "mnist", "lab"], "_ext": ["book"], "tools": ["book", "test"],
+EXTRAS = {"book_utils": ["torch", "mnist", "lab", "book"], "_ext": ["book"], "tools": ["book", "lab", "test"],
           "tests": PROJECT["optional-dependencies"], "benchmarks": PROJECT["optional-dependencies"]}
 
 
