@@ -264,7 +264,11 @@ def picture_sizes(address):
 def test_text_in_pictures_can_be_read(visit, view):
     page, sizes = visit.page, picture_sizes(visit.address)
     page.set_viewport_size(view)
-    page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth)")
+    page.wait_for_function("""() => [...document.images].every((one) => {
+      const source = one.parentElement.querySelector(":scope > source");
+      const narrow = one.currentSrc.includes("-narrow.");
+      return one.complete && one.naturalWidth && (!source || narrow === matchMedia(source.media).matches);
+    })""")
     shown = page.evaluate("[...document.querySelectorAll('.cell_output img')].filter(one => one.checkVisibility())"
                           ".map(one => [one.currentSrc.split('/').pop(), one.getBoundingClientRect().width])")
     page.set_viewport_size(WIDE)
