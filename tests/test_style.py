@@ -98,7 +98,7 @@ def test_colors_stay_apart_for_color_blind_readers(kind):
 
 
 @pytest.mark.parametrize("installed, font", [(True, "SourceSansPro-Regular.ttf"), (False, "DejaVuSans.ttf")])
-def test_figures_are_in_the_sans_of_the_pages_and_elsewhere_in_one_that_matplotlib_brings(monkeypatch, caplog, installed, font):
+def test_figures_are_in_the_sans_of_the_pages_or_in_one_that_matplotlib_brings(monkeypatch, caplog, installed, font):
     import matplotlib as mpl
     import matplotlib.pyplot as plt
     from matplotlib.font_manager import findfont
