@@ -38,7 +38,7 @@ def offer_narrow(app, pagename, templatename, context, doctree):
         file = name.replace(".png", "-narrow.webp")
         images.mkdir(exist_ok=True)
         (images / file).write_bytes(base64.b64decode(stored["webp"]))
-        return (f'<picture><source media="{BREAKPOINT}" srcset="{folder}{file}" width="{stored["width"]}" '
+        return (f'<picture><source media="{BREAKPOINT}" srcset="{folder}{file} 2x" width="{stored["width"]}" '
                 f'height="{stored["height"]}">{image}</picture>')
 
     context["body"] = re.sub(r'<img [^>]*?src="([^"]*/)([0-9a-f]{64}\.png)"[^>]*>', picture, context["body"])
