@@ -304,7 +304,7 @@ def test_type_is_the_books_own(open_page, protocol):
     faces = {(family.strip('"'), weight, status) for family, weight, status in faces}
     assert {("Book Serif", "normal", "loaded"), ("Book Sans", "600 700", "loaded")} <= faces
     assert [one for one in faces if one[2] == "error"] == []
-    for place, family in (("article.bd-article p", "Book Serif"), ("article.bd-article h1", "Book Sans"),
+    for place, family in (("article.bd-article h1 + p", "Book Serif"), ("article.bd-article h1", "Book Sans"),
                           ("figcaption p", "Book Sans")):
         style = here.page.locator(place).first.evaluate("one => [getComputedStyle(one).fontFamily, one.localName]")
         assert style[0].startswith(f'"{family}"'), style
