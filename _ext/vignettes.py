@@ -3,6 +3,8 @@
 Each function gives what stands inside of an SVG of 160 × 100; book.css colors it, in light pages and in dark ones.
 """
 
+import warnings
+
 import numpy as np
 
 WIDTH, HEIGHT = 160, 100
@@ -67,17 +69,23 @@ def lasso():
 
 def networks():
     """Two classes of points, some named wrongly, and the boundary without a penalty and with one."""
+    from contourpy import contour_generator
+    from sklearn.neural_network import MLPClassifier
+
     from book_utils.explorables.figures import train_circles as circles
 
     data, limits = circles._noisy(circles.SEEDS[0]), ((-2.1, 2.1), (-1.31, 1.31))
     drawn = [dots(points(*data["X"][data["y"] == label].T, *limits), look, 2.4)
              for label, look in enumerate(("data ring", "data dot"))]
-    for lam, look in ((0, "none"), (1e-3, "l2")):
-        theta = circles.train(data["theta"], data["X"], data["y"], lam, 0, data["seed"], data["steps"])
-        pieces = circles.boundary(theta, circles.REACH, circles.GRID).reshape(-1, 2, 2)
-        at = [points(*piece.T, *limits) for piece in pieces]
-        d = "".join(f"M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" for (a, b), (c, d) in at)
-        drawn.append(f'<path class="{look} line" d="{d}"/>')
+    at = np.linspace(-circles.REACH, circles.REACH, 80)
+    grid = np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
+    for alpha, look in ((0, "none"), (0.1, "l2")):
+        network = MLPClassifier(16, solver="lbfgs", alpha=alpha, max_iter=100, random_state=0)
+        with warnings.catch_warnings(action="ignore"):  # without a penalty it does not converge: the weights grow
+            network.fit(data["X"], data["y"])
+        share = np.clip(network.predict_proba(grid)[:, 1], 1e-12, 1 - 1e-12).reshape(80, 80)
+        boundary = contour_generator(at, at, np.log(share / (1 - share))).lines(0.0)
+        drawn += [path(points(*line.T, *limits), f"{look} line") for line in boundary]
     return "".join(drawn)
 
 
