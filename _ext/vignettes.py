@@ -69,7 +69,7 @@ def lasso():
 
 def networks():
     """Two classes of points, some named wrongly, and the boundary without a penalty and with one."""
-    from contourpy import contour_generator
+    from matplotlib.figure import Figure
     from sklearn.neural_network import MLPClassifier
 
     from book_utils.explorables.figures import train_circles as circles
@@ -84,7 +84,7 @@ def networks():
         with warnings.catch_warnings(action="ignore"):  # without a penalty it does not converge: the weights grow
             network.fit(data["X"], data["y"])
         share = np.clip(network.predict_proba(grid)[:, 1], 1e-12, 1 - 1e-12).reshape(80, 80)
-        boundary = contour_generator(at, at, np.log(share / (1 - share))).lines(0.0)
+        boundary = Figure().subplots().contour(at, at, np.log(share / (1 - share)), [0.0]).allsegs[0]
         drawn += [path(points(*line.T, *limits), f"{look} line") for line in boundary]
     return "".join(drawn)
 
