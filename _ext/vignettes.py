@@ -27,6 +27,11 @@ def dots(at, look, r=3):
     return "".join(f'<circle class="{look}" cx="{x:.1f}" cy="{y:.1f}" r="{r}"/>' for x, y in at)
 
 
+def bell(x, mean, std):
+    """The density of a Gaussian."""
+    return np.exp(-((x - mean) ** 2) / (2 * std**2)) / np.sqrt(2 * np.pi * std**2)
+
+
 def pseudoinverse():
     """A valley of equally good weights, and the shortest of them."""
     from book_utils.explorables._maths import contour
@@ -99,32 +104,25 @@ def dropout_statistics():
     heights, edges = np.histogram(preactivations(*at), 34, (-6, 14), weights=probabilities(8, 0.5))
     (mean, variance), limits = moments(*at), ((-6, 14), (-0.002, 0.13))
     z = np.linspace(-6, 14, 80)
-    bell = (edges[1] - edges[0]) * np.exp(-((z - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+    normal = (edges[1] - edges[0]) * bell(z, mean, variance**0.5)
     bars = points(np.repeat(edges, 2), np.concatenate([[0], np.repeat(heights, 2), [0]]), *limits)
-    return path(bars, "dropout area") + path(bars, "dropout line") + path(points(z, bell, *limits), "line truth")
+    return path(bars, "dropout area") + path(bars, "dropout line") + path(points(z, normal, *limits), "line truth")
 
 
 def jensen():
     """A curve, and a chord above it: the average of f is not f of the average."""
-    def curve(x):
-        return np.exp(x)
-
     limits, ends, x = ((-2.3, 2), (-0.5, 6.4)), np.array([-1.7, 1.7]), np.linspace(-3, 3, 80)
-    chord, middle = points(ends, curve(ends), *limits), points([0, 0], [1, curve(ends).mean()], *limits)
-    return (path(points(x, curve(x), *limits), "line") + path(chord, "dropout line") + path(middle, "line truth")
+    chord, middle = points(ends, np.exp(ends), *limits), points([0, 0], [1, np.exp(ends).mean()], *limits)
+    return (path(points(x, np.exp(x), *limits), "line") + path(chord, "dropout line") + path(middle, "line truth")
             + dots(chord, "dropout dot") + dots(middle[:1], "none dot", 4.5) + dots(middle[1:], "dropout dot", 4.5))
 
 
 def batchnorm():
     """Five units before and after each gets mean 0 and variance 1."""
     x, limits = np.linspace(-4, 4, 90), ((-4, 4), (-0.04, 1.5))
-
-    def bell(mean, std):
-        return np.exp(-((x - mean) ** 2) / (2 * std**2)) / np.sqrt(2 * np.pi * std**2)
-
-    before = [path(points(x, bell(*unit), *limits)[abs(x - unit[0]) < 3.2 * unit[1]], "none line")
+    before = [path(points(x, bell(x, *unit), *limits)[abs(x - unit[0]) < 3.2 * unit[1]], "none line")
               for unit in ((-2.6, 0.3), (-1.5, 0.55), (0.4, 0.28), (1.5, 0.5), (2.9, 0.35))]
-    after = points(x, bell(0, 1), *limits)
+    after = points(x, bell(x, 0, 1), *limits)
     return "".join(before) + path(after, "norm area") + path(after, "norm line bold")
 
 

@@ -45,12 +45,12 @@ def few_colors(data, n=24):
     pixels = np.asarray(image.convert("RGB")).astype(int)
     codes, where, counts = np.unique(pixels @ (1 << 16, 1 << 8, 1), return_inverse=True, return_counts=True)
     colors = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
-    taken, nearest, distance = [], np.zeros(len(colors), np.uint8), np.ones(len(colors))
+    taken, nearest, distance = [], np.zeros(len(colors), np.uint8), np.full(len(colors), 3 * 256**2)
     for k in range(min(n, len(colors))):
         taken.append(colors[(counts**0.7 * distance).argmax()])
         fresh = ((colors - taken[-1]) ** 2).sum(axis=1)
-        nearest[(fresh < distance) | (k == 0)] = k
-        distance = np.minimum(fresh, distance) if k else fresh
+        nearest[fresh < distance] = k
+        distance = np.minimum(fresh, distance)
     small = Image.fromarray(nearest[where].reshape(pixels.shape[:2]), "P")
     small.putpalette(np.array(taken, np.uint8).ravel().tolist())
     return small
