@@ -35,14 +35,15 @@ export function render(root, { start, votes: first }) {
   const edges = add(board, "g"), discs = add(board, "g"), middle = [width / 2, 20 + (height - 20) / 2], radius = (height - 20) / 2 - 17;
   const charts = [[1, [0, 0.25, 0.5, 0.75, 1]], [4, [0, 1, 2, 3, 4]]].map(([top, yticks]) => {
     const chart = panel({ ...place(root, { span: 3, height: 276 }, { span: 6, height: 176 }), letter: "B",
-      label: "The error of a voter as that of the average vote plus the gain, beside the share of disagreement", x: [0, 2], y: [0, top], xticks: [],
+      label: "The error of a voter as that of the average vote plus the gain, beside the share of disagreement", x: [0, 2.3], y: [0, top], xticks: [],
       yticks, xlabel: "", ylabel: "squared error" });
-    const bar = (kind, x) => add(chart.plot, "rect", { class: kind, x: chart.X(x), width: chart.X(0.62) });
+    const bar = (kind, x) => add(chart.plot, "rect", { class: kind, x: chart.X(x), width: chart.X(0.6) });
     const text = (kind, x, y) => add(chart.plot, "text", { class: kind, x: chart.X(x), y });
-    const parts = { ens: bar("data dot", 0.06), gain: bar("dropout dot", 0.06), base: bar("data band", 1.06), side: bar("line truth", 1.06) };
+    const parts = { ens: bar("data dot", 0.06), gain: bar("dropout dot", 0.06), base: bar("data band", 1.4), side: bar("line truth", 1.4) };
     const names = { ens: text("data halo", 0.72), gain: text("dropout halo", 0.72), side: text("halo", 1.7, 0) };
-    add(chart.node, "text", { x: 34 + chart.X(0.37), y: 24 + chart.h + 17, "text-anchor": "middle" }, "one voter, on average");
-    add(chart.node, "text", { x: 34 + chart.X(1.37), y: 24 + chart.h + 17, "text-anchor": "middle" }, "by the pairs");
+    set(names.side, { "text-anchor": "middle" });
+    add(chart.node, "text", { x: 34 + chart.X(0.5), y: 24 + chart.h + 17, "text-anchor": "middle" }, "a voter, on average");
+    add(chart.node, "text", { x: 34 + chart.X(1.7), y: 24 + chart.h + 17, "text-anchor": "middle" }, "by the pairs");
     return { ...chart, parts, names, top };
   });
 
@@ -96,12 +97,12 @@ export function render(root, { start, votes: first }) {
       set(parts.gain, place_of(Math.min(ens, chart.top), Math.min(ind, chart.top)));
       set(parts.base, place_of(0, Math.min(ens, chart.top)));
       set(parts.side, place_of(Math.min(ens, chart.top), Math.min(ens + part, chart.top)));
-      names.ens.textContent = ens > 0.05 * chart.top ? "E ens" : "";
+      names.ens.textContent = ens > 0.05 * chart.top ? "average" : "";
       names.gain.textContent = ind - ens > 0.05 * chart.top ? "gain" : "";
-      names.side.textContent = part > 0.012 * chart.top ? "D ·" : "";
+      names.side.textContent = part > 0 ? "(T − 1)/(2T) · D" : "";
       set(names.ens, { y: Math.min(h - 4, Y(ens / 2) + 4) });
       set(names.gain, { y: Y((ind + ens) / 2) + 4 });
-      set(names.side, { y: Y(ens + part / 2) + 4 });
+      set(names.side, { y: Math.max(12, Y(ens + part) - 6) });
     });
     return sentence(now, signed);
   }

@@ -61,9 +61,10 @@ def votes():
     right.bar([0, 1], ens, 0.6, color=COLORS["data"], alpha=0.9)
     right.bar(0, ind - ens, 0.6, bottom=ens, color=COLORS["dropout"])
     right.bar(1, share(now), 0.6, bottom=ens, fill=False, ls="--", lw=1.5)
-    right.text(0.35, ens / 2, r"$E_{ens}$", va="center")
+    right.text(0.35, ens / 2, "average", va="center", color=COLORS["data"])
     right.text(0.35, (ind + ens) / 2, "gain", va="center", color=COLORS["dropout"])
-    right.set(xticks=[0, 1], xticklabels=["one voter, on average", "by the pairs"], xlim=(-0.5, 1.6), ylim=(0, 1))
+    right.annotate("(T − 1)/(2T) · D", (1, ind), xytext=(0, 4), textcoords="offset points", ha="center")
+    right.set(xticks=[0, 1], xticklabels=["a voter, on average", "by the pairs"], xlim=(-0.5, 1.6), ylim=(0, 1))
     head(left, "A", "the voters, and the pairs that differ")
     head(right, "B", "squared error")
     return Explorable(
