@@ -38,9 +38,9 @@ export function render(root, { start, votes: first }) {
       label: "The error of a voter as that of the average vote plus the gain, beside the share of disagreement", x: [0, 2.3], y: [0, top], xticks: [],
       yticks, xlabel: "", ylabel: "squared error" });
     const bar = (kind, x) => add(chart.plot, "rect", { class: kind, x: chart.X(x), width: chart.X(0.6) });
-    const text = (kind, x, y) => add(chart.plot, "text", { class: kind, x: chart.X(x), y });
+    const text = (kind, x) => add(chart.plot, "text", { class: kind, x: chart.X(x) });
     const parts = { ens: bar("data dot", 0.06), gain: bar("dropout dot", 0.06), base: bar("data band", 1.4), side: bar("line truth", 1.4) };
-    const names = { ens: text("data halo", 0.72), gain: text("dropout halo", 0.72), side: text("halo", 1.7, 0) };
+    const names = { ens: text("data halo", 0.72), gain: text("dropout halo", 0.72), side: text("halo", 1.7) };
     set(names.side, { "text-anchor": "middle" });
     add(chart.node, "text", { x: 34 + chart.X(0.5), y: 24 + chart.h + 17, "text-anchor": "middle" }, "a voter, on average");
     add(chart.node, "text", { x: 34 + chart.X(1.7), y: 24 + chart.h + 17, "text-anchor": "middle" }, "by the pairs");
