@@ -109,6 +109,17 @@ def dropout_statistics():
     return path(bars, "dropout area") + path(bars, "dropout line") + path(points(z, normal, *limits), "line truth")
 
 
+def ensemble():
+    """Six voters, and a line between each pair that differs."""
+    from book_utils.explorables.figures.votes import VOTES
+
+    angle = 2 * np.pi * np.arange(6) / 6
+    at = np.column_stack([80 + 40 * np.sin(angle), 50 - 40 * np.cos(angle)])
+    pairs = [(s, t) for t in range(6) for s in range(t)]
+    lines = [path(at[[s, t]], "dropout line" if VOTES[s] != VOTES[t] else "line axis") for s, t in pairs]
+    return "".join(lines) + "".join(dots(at[[t]], "dropout dot" if VOTES[t] else "none dot", 6) for t in range(6))
+
+
 def jensen():
     """A curve, and a chord above it: the average of f is not f of the average."""
     limits, ends, x = ((-2.3, 2), (-0.5, 6.4)), np.array([-1.7, 1.7]), np.linspace(-3, 3, 80)

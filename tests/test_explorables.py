@@ -154,6 +154,17 @@ def jensen_cases():
             yield "sentence", [name, np.abs(a), p, RANDOM.choice([-9, 9]) + 0.1]
 
 
+def votes_cases():
+    for T in range(2, 11):
+        for yes in range(T + 1):
+            votes = RANDOM.permutation(np.arange(T) < yes).astype(int)
+            for signed in (False, True):
+                yield "errors", [votes, signed]
+                yield "sentence", [votes, signed]
+            yield "disagreement", [votes]
+            yield "share", [votes]
+
+
 def linear_cases():
     for _ in range(20):
         n, d = RANDOM.integers(2, 20), RANDOM.integers(1, 10)
@@ -300,6 +311,7 @@ TAKES = {
     "norm_axes": lambda state, cell, x: (state["kind"], state["x"], int(cell) - 1, x, state["shape"], state["G"], 1e-5),
     "qball": lambda state, q, t: (state["G"], state["w_hat"], q, t,
                                   qball.constrained_minimum(state["G"], state["w_hat"], q, t)),
+    "votes": lambda state, T: (state["votes"][:int(T)], False),
     "shrinkage": lambda state, log_lam: (10**log_lam, 10 ** state["best"], *(state[k] for k in "U s Vt Uy y".split())),
 }
 
