@@ -109,6 +109,21 @@ def dropout_statistics():
     return path(bars, "dropout area") + path(bars, "dropout line") + path(points(z, normal, *limits), "line truth")
 
 
+def adaptive_ridge():
+    """A circle and an ellipse of equal price, each touching a contour of the loss."""
+    from book_utils.explorables.figures.adaptive_ridge import data, dropout_ridge, level_curve, outline, scaled, sizes
+    from book_utils.linear import lstsq, ridge
+
+    X, y = data()
+    X, limits = scaled(X, 0.5), ((-1.35, 3.15), (-1, 1.8))  # units of equal length in both directions
+    w_hat, drawn = lstsq(X, y), []
+    for look, w, s in (("l2", ridge(X, y, 1.0), np.ones(2)), ("dropout", dropout_ridge(X, y, 0.5), sizes(X))):
+        drawn += [path(points(*level_curve(X, w_hat, w).T, *limits), "none line", close=True),
+                  path(points(*outline(s, w).T, *limits), f"{look} line", close=True),
+                  dots(points(*w, *limits), f"{look} dot", 4)]
+    return "".join(drawn)
+
+
 def jensen():
     """A curve, and a chord above it: the average of f is not f of the average."""
     limits, ends, x = ((-2.3, 2), (-0.5, 6.4)), np.array([-1.7, 1.7]), np.linspace(-3, 3, 80)

@@ -67,11 +67,11 @@ def sentence(p, c, X, y):
     by_ridge = moved(fitted(A, ridge(A, y, lam)), fitted(X, ridge(X, y, lam)))
     by_dropout = moved(fitted(A, dropout_ridge(A, y, p)), fitted(X, dropout_ridge(X, y, p)))
     if number(c, 1) == "1.0":
-        return (f"Both features have mean square 1: dropout is ridge with λ = p/(1−p) = {number(lam)}, and the two dots "
-                "are one.")
+        return (f"Both features have mean square 1: dropout is ridge with λ = p/(1−p) = {number(lam)}, and the two "
+                "dots are one.")
     return (f"Feature 2 times {number(c, 1)}: ridge with λ = {number(lam)} now fits other values (moved by "
-            f"{number(by_ridge)}, root mean square). Dropout moved its weight w₂, and fits the same values (moved by "
-            f"{number(by_dropout)}).")
+            f"{number(by_ridge)}, root mean square). Dropout moved its weight w₂, and fits the same values "
+            f"(moved by {number(by_dropout)}).")
 
 
 def adaptive_ridge():
@@ -99,6 +99,6 @@ def adaptive_ridge():
     head(right, "B", "fitted value")
     return Explorable(
         "adaptive_ridge", {"start": START, "X": X, "y": y, "w_hat": w_hat}, fallback=figure,
-        alt="A: in the plane of two weights the circle of ridge and the tall ellipse of dropout, each touching a contour of the "
-            "loss at its own minimizer, nearer to zero than least squares. B: the eight fitted values of the two, which "
-            "differ, since feature 2 is half as large as feature 1.")
+        alt="A: in the plane of two weights the circle of ridge and the tall ellipse of dropout, each touching a "
+            "contour of the loss at its own minimizer, nearer to zero than least squares. B: the eight fitted values of "
+            "the two, which differ, since feature 2 is half as large as feature 1.")
