@@ -100,5 +100,5 @@ def adaptive_ridge():
     return Explorable(
         "adaptive_ridge", {"start": START, "X": X, "y": y, "w_hat": w_hat}, fallback=figure,
         alt="A: in the plane of two weights the circle of ridge and the tall ellipse of dropout, each touching a "
-            "contour of the loss at its own minimizer, nearer to zero than least squares. B: the eight fitted values of "
-            "the two, which differ, since feature 2 is half as large as feature 1.")
+            "contour of the loss at its own minimizer, nearer to zero than least squares. B: the eight fitted values "
+            "of the two, which differ, since feature 2 is half as large as feature 1.")
