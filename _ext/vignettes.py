@@ -118,6 +118,19 @@ def ensemble():
     pairs = [(s, t) for t in range(6) for s in range(t)]
     lines = [path(at[[s, t]], "dropout line" if VOTES[s] != VOTES[t] else "line axis") for s, t in pairs]
     return "".join(lines) + "".join(dots(at[[t]], "dropout dot" if VOTES[t] else "none dot", 6) for t in range(6))
+def adaptive_ridge():
+    """A circle and an ellipse of equal price, each touching a contour of the loss."""
+    from book_utils.explorables.figures.adaptive_ridge import data, dropout_ridge, level_curve, outline, scaled, sizes
+    from book_utils.linear import lstsq, ridge
+
+    X, y = data()
+    X, limits = scaled(X, 0.5), ((-1.35, 3.15), (-1, 1.8))  # units of equal length in both directions
+    w_hat, drawn = lstsq(X, y), []
+    for look, w, s in (("l2", ridge(X, y, 1.0), np.ones(2)), ("dropout", dropout_ridge(X, y, 0.5), sizes(X))):
+        drawn += [path(points(*level_curve(X, w_hat, w).T, *limits), "none line", close=True),
+                  path(points(*outline(s, w).T, *limits), f"{look} line", close=True),
+                  dots(points(*w, *limits), f"{look} dot", 4)]
+    return "".join(drawn)
 
 
 def jensen():

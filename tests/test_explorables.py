@@ -14,6 +14,7 @@ import torch
 from book_utils import explorables
 from book_utils.explorables import _element, _maths, _text, lab, question, quiz, recorded
 from book_utils.explorables.figures import (
+    adaptive_ridge,
     batch_mates,
     collinear,
     cover,
@@ -61,6 +62,21 @@ def collinear_cases():
         yield "singular_values", [X]
         yield "sensitivity", [X]
         yield "sentence", [RANDOM.uniform(2, 90), 2 * RANDOM.random(4)]
+
+
+def adaptive_ridge_cases():
+    for _ in range(20):
+        n, c, p = int(RANDOM.integers(3, 12)), RANDOM.choice([1, RANDOM.uniform(0.3, 4)]), RANDOM.uniform(0.05, 0.95)
+        X, y, w, w_hat = *(RANDOM.standard_normal(shape) for shape in ((n, 2), n, 2, 2)),
+        yield "scaled", [X, c]
+        yield "sizes", [X]
+        yield "dropout_ridge", [X, y, p]
+        yield "fitted", [X, w]
+        yield "mean_gram", [X]
+        yield "outline", [RANDOM.uniform(0.1, 5, 2), w]
+        yield "level_curve", [X, w_hat, w]
+        yield "moved", [y, RANDOM.standard_normal(n)]
+        yield "sentence", [p, c, X, y]
 
 
 def batch_mates_cases():
@@ -302,6 +318,7 @@ def of_the_curves(state, rate, T):
 
 # For each figure whose sentence follows from its state and its sliders alone: what `sentence` takes.
 TAKES = {
+    "adaptive_ridge": lambda state, p, c: (p, c, state["X"], state["y"]),
     "batch_mates": in_batches,
     "collinear": lambda state, theta, y1: (theta, [y1, *state["y"][1:]]),
     "cover": of_the_cover,
@@ -366,6 +383,14 @@ def jensen_draws(state):
     exact = [jensen_gap(lambda z: jensen.activation("gelu", z), a, np.ones(8), 0.5, m - a.sum()) for m in means]
     yield ".dropout.bold:visible", (-3, 3), (-0.2, 1), lines(means, exact)
     yield "svg svg .truth:visible", (-3, 3), (-0.2, 1), lines(means, jensen.curvature("gelu", means) / 2 * (a @ a))
+
+
+def adaptive_ridge_draws(state):
+    A, y, w_hat = np.array(state["X"]) * [1, 0.5], state["y"], state["w_hat"] / np.array([1, 0.5])
+    fits, where = [ridge(A, y, 1), adaptive_ridge.dropout_ridge(A, y, 0.5)], ((-0.9, 2.5), (-0.8, 2))
+    yield ".none.thin", *where, [adaptive_ridge.level_curve(A, w_hat, w) for w in fits]
+    yield ".l2.line", *where, [adaptive_ridge.outline([1, 1], fits[0])]
+    yield ".dropout.line", *where, [adaptive_ridge.outline((A**2).mean(axis=0), fits[1])]
 
 
 def collinear_draws(state):
@@ -446,7 +471,8 @@ def test_a_phone_that_is_turned_gets_its_panels_side_by_side(show):
     assert boxes[1]["y"] == boxes[0]["y"] and boxes[1]["x"] > boxes[0]["x"] + 300
 
 
-@pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage", "train_circles"])
+@pytest.mark.parametrize("name", ["adaptive_ridge", "collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage",
+                                  "train_circles"])
 def test_the_page_draws_what_python_computes(show, name):
     """Paths, to a tenth of a pixel."""
     page = show(made(name))

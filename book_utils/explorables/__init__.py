@@ -9,6 +9,7 @@ questions; `lab` is for what needs a live kernel.
 from book_utils.explorables._element import Explorable
 from book_utils.explorables._lab import lab
 from book_utils.explorables._quiz import question, quiz
+from book_utils.explorables.figures.adaptive_ridge import adaptive_ridge
 from book_utils.explorables.figures.batch_mates import batch_mates
 from book_utils.explorables.figures.collinear import collinear
 from book_utils.explorables.figures.cover import cover
@@ -24,3 +25,5 @@ from book_utils.explorables.figures.votes import votes
 
 __all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron", "norm_axes",
            "qball", "question", "quiz", "recorded", "shrinkage", "train_circles", "votes"]
+__all__ = ["Explorable", "adaptive_ridge", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron",
+           "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]
