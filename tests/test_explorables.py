@@ -23,6 +23,7 @@ from book_utils.explorables.figures import (
     qball,
     shrinkage,
     train_circles,
+    variance_shift,
 )
 from book_utils.linear import lstsq, ridge
 
@@ -152,6 +153,18 @@ def jensen_cases():
             yield "average", [name, atoms, mean]
             yield "sentence", [name, a, RANDOM.choice([0, p]), mean]
             yield "sentence", [name, np.abs(a), p, RANDOM.choice([-9, 9]) + 0.1]
+
+
+def variance_shift_cases():
+    for order in ("before", "relu", "after"):
+        for _ in range(12):
+            p, mean = RANDOM.choice([0, RANDOM.uniform(0, 0.9)]), RANDOM.uniform(-1.5, 2.5)
+            yield "moments", [order, mean]
+            yield "shift", [order, p, mean]
+            for masked in (True, False):
+                low, bins = RANDOM.uniform(-4, -1), int(RANDOM.integers(1, 80))
+                yield "masses", [order, p, mean, masked, low, RANDOM.uniform(1, 4), bins]
+            yield "sentence", [order, p, mean]
 
 
 def linear_cases():
@@ -301,6 +314,7 @@ TAKES = {
     "qball": lambda state, q, t: (state["G"], state["w_hat"], q, t,
                                   qball.constrained_minimum(state["G"], state["w_hat"], q, t)),
     "shrinkage": lambda state, log_lam: (10**log_lam, 10 ** state["best"], *(state[k] for k in "U s Vt Uy y".split())),
+    "variance_shift": lambda state, p, mean: (state["order"], p, mean),
 }
 
 
