@@ -23,7 +23,6 @@ from book_utils.explorables.figures import (
     qball,
     shrinkage,
     train_circles,
-    variance_shift,
 )
 from book_utils.linear import lstsq, ridge
 

@@ -62,7 +62,8 @@ def variance_shift():
     for text, height, color in (("training", -6, "dropout"), ("test", -21, "norm")):
         axes[0].annotate(text, (1, 1), xytext=(-2, height), textcoords="offset points", xycoords="axes fraction",
                          ha="right", va="top", color=COLORS[color])
-    axes[0].set(xlim=(LOW, HIGH), ylim=(0, 1.15 * np.sort([*train, *test])[-3]), yticks=[], xlabel="value behind the batch norm")
+    axes[0].set(xlim=(LOW, HIGH), ylim=(0, 1.15 * np.sort([*train, *test])[-3]), yticks=[],
+                xlabel="value behind the batch norm")
     head(axes[0], "A", "how often")
     for ax, letter, name, values in ((axes[1], "B", "variance", (1, ratio, 1)),
                                      (axes[2], "C", "distance of one row", (1, 1, ratio**-0.5))):
