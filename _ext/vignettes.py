@@ -161,6 +161,14 @@ def layernorm():
     return "".join(cells) + f'<rect class="norm line" x="6.5" y="38.5" width="{16 * 9 + 4}" height="22" rx="4"/>'
 
 
+def dropout_meets_batchnorm():
+    """What a unit is in training, and narrower at test."""
+    x, limits, p = np.linspace(-4, 4, 120), ((-4, 4), (-0.03, 0.62)), 0.5
+    train = points(x, (1 - p) * bell(x, 0, (1 - p) ** -0.5) + p * bell(x, 0, 0.06) / 5, *limits)
+    test = points(x, bell(x, 0, (1 - p) ** 0.5), *limits)
+    return path(train, "dropout area") + path(train, "dropout line") + path(test, "norm line bold")
+
+
 def mc_dropout():
     """Answers of one network under forty masks, and the truth."""
     from book_utils.explorables import mc_curves

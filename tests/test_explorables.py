@@ -179,6 +179,16 @@ def votes_cases():
                 yield "sentence", [votes, signed]
             yield "disagreement", [votes]
             yield "share", [votes]
+def variance_shift_cases():
+    for order in ("before", "relu", "after"):
+        for _ in range(12):
+            p, mean = RANDOM.choice([0, RANDOM.uniform(0, 0.9)]), RANDOM.uniform(-1.5, 2.5)
+            yield "moments", [order, mean]
+            yield "shift", [order, p, mean]
+            for masked in (True, False):
+                low, bins = RANDOM.uniform(-4, -1), int(RANDOM.integers(1, 80))
+                yield "masses", [order, p, mean, masked, low, RANDOM.uniform(1, 4), bins]
+            yield "sentence", [order, p, mean]
 
 
 def linear_cases():
@@ -330,6 +340,7 @@ TAKES = {
                                   qball.constrained_minimum(state["G"], state["w_hat"], q, t)),
     "votes": lambda state, T: (state["votes"][:int(T)], False),
     "shrinkage": lambda state, log_lam: (10**log_lam, 10 ** state["best"], *(state[k] for k in "U s Vt Uy y".split())),
+    "variance_shift": lambda state, p, mean: (state["order"], p, mean),
 }
 
 

@@ -27,3 +27,7 @@ __all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "
            "qball", "question", "quiz", "recorded", "shrinkage", "train_circles", "votes"]
 __all__ = ["Explorable", "adaptive_ridge", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron",
            "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]
+from book_utils.explorables.figures.variance_shift import variance_shift
+
+__all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron", "norm_axes",
+           "qball", "question", "quiz", "recorded", "shrinkage", "train_circles", "variance_shift"]
