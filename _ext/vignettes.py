@@ -94,6 +94,16 @@ def networks():
     return "".join(drawn)
 
 
+def data_and_time():
+    """The filters of gradient descent as it goes on, and where one of them was stopped."""
+    log_ell, limits = np.linspace(-4, 0.3, 70), ((-4, 0), (-0.1, 1.12))
+    filters = [1 - np.exp(-t * 10**log_ell) for t in 3.0 ** np.arange(1, 9)]
+    lines = "".join(path(points(log_ell, f, *limits), "none line thin") for f in filters)
+    at = np.arange(-3.75, 0.1, 0.36)
+    chosen = points(at, 1 - np.exp(-(3.0**5) * 10**at), *limits)
+    return lines + path(points(log_ell, filters[4], *limits), "none line bold") + dots(chosen, "none dot", 3.5)
+
+
 def dropout_statistics():
     """The value of a neuron under all 256 masks."""
     from book_utils.explorables import neuron
