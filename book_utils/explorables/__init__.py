@@ -21,13 +21,9 @@ from book_utils.explorables.figures.qball import qball
 from book_utils.explorables.figures.recorded import recorded
 from book_utils.explorables.figures.shrinkage import shrinkage
 from book_utils.explorables.figures.train_circles import train_circles
+from book_utils.explorables.figures.variance_shift import variance_shift
 from book_utils.explorables.figures.votes import votes
 
-__all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron", "norm_axes",
-           "qball", "question", "quiz", "recorded", "shrinkage", "train_circles", "votes"]
-__all__ = ["Explorable", "adaptive_ridge", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron",
-           "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]
-from book_utils.explorables.figures.variance_shift import variance_shift
-
-__all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron", "norm_axes",
-           "qball", "question", "quiz", "recorded", "shrinkage", "train_circles", "variance_shift"]
+__all__ = ["Explorable", "adaptive_ridge", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves",
+           "neuron", "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles",
+           "variance_shift", "votes"]
