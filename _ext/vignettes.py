@@ -117,6 +117,23 @@ def jensen():
             + dots(chord, "dropout dot") + dots(middle[:1], "none dot", 4.5) + dots(middle[1:], "dropout dot", 4.5))
 
 
+def architectures():
+    """Three maps at one rate: single values, blocks and a whole map are missing."""
+    rng, side, step = np.random.default_rng(4), 7, 6.4
+    grid = np.arange(side)
+    single = rng.random((side, side)) < 0.3
+    block = (abs(grid[:, None] - 2) < 2) & (abs(grid - 4) < 2) | (grid[:, None] > 5) & (grid < 2)
+    cells = []
+    for k, gone in enumerate((single, block, np.ones((side, side), bool))):
+        left, top = 6 + 51.5 * k, 27
+        for i, j in np.ndindex(side, side):
+            look, size = ("dropout dot", 5.4) if gone[i, j] else ("dot axis", 2.2)
+            pad = (step - size) / 2
+            cells.append(f'<rect class="{look}" x="{left + step * j + pad:.1f}" y="{top + step * i + pad:.1f}" '
+                         f'width="{size}" height="{size}"/>')
+    return "".join(cells)
+
+
 def batchnorm():
     """Five units before and after each gets mean 0 and variance 1."""
     x, limits = np.linspace(-4, 4, 90), ((-4, 4), (-0.04, 1.5))

@@ -12,6 +12,7 @@ from book_utils.explorables._quiz import question, quiz
 from book_utils.explorables.figures.batch_mates import batch_mates
 from book_utils.explorables.figures.collinear import collinear
 from book_utils.explorables.figures.cover import cover
+from book_utils.explorables.figures.feature_masks import feature_masks
 from book_utils.explorables.figures.jensen import jensen
 from book_utils.explorables.figures.mc_curves import mc_curves
 from book_utils.explorables.figures.neuron import neuron
@@ -21,5 +22,5 @@ from book_utils.explorables.figures.recorded import recorded
 from book_utils.explorables.figures.shrinkage import shrinkage
 from book_utils.explorables.figures.train_circles import train_circles
 
-__all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron", "norm_axes",
-           "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]
+__all__ = ["Explorable", "batch_mates", "collinear", "cover", "feature_masks", "jensen", "lab", "mc_curves", "neuron",
+           "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]
