@@ -122,16 +122,14 @@ def architectures():
     rng, side, step = np.random.default_rng(4), 7, 6.4
     grid = np.arange(side)
     single = rng.random((side, side)) < 0.3
-    block = (abs(grid[:, None] - 2) < 2) & (abs(grid - 4) < 2) | (grid[:, None] > 5) & (grid < 2)
-    cells = []
+    block = (abs(grid[:, None] - 2) < 2) & (abs(grid - 4) < 2) | (grid[:, None] > 4) & (grid < 2)
+    squares = {"dot axis": "", "dropout dot": ""}
     for k, gone in enumerate((single, block, np.ones((side, side), bool))):
-        left, top = 6 + 51.5 * k, 27
         for i, j in np.ndindex(side, side):
             look, size = ("dropout dot", 5.4) if gone[i, j] else ("dot axis", 2.2)
-            pad = (step - size) / 2
-            cells.append(f'<rect class="{look}" x="{left + step * j + pad:.1f}" y="{top + step * i + pad:.1f}" '
-                         f'width="{size}" height="{size}"/>')
-    return "".join(cells)
+            x, y = 6 + 51.5 * k + step * j + (step - size) / 2, 27 + step * i + (step - size) / 2
+            squares[look] += f"M{x:.1f} {y:.1f}h{size}v{size}h-{size}z"
+    return "".join(f'<path class="{look}" d="{d}"/>' for look, d in squares.items())
 
 
 def batchnorm():

@@ -104,6 +104,6 @@ def feature_masks():
     return Explorable(
         "feature_masks",
         {"start": START, "h": h, "draws": draws, "shape": shape, "rates": rates}, fallback=figure,
-        alt="A: eight feature maps of a drawn digit, with a quarter of their values painted over one by one. B: how much "
-            "of the dropped values their neighbors explain, against the drop probability: most for single values, much "
-            "less for blocks of three by three, nothing for whole channels.")
+        alt="A: eight feature maps of a drawn digit, with a quarter of their values painted over one by one. B: how "
+            "much of the dropped values their neighbors explain, against the drop probability: most for single "
+            "values, much less for blocks of three by three, nothing for whole channels.")
