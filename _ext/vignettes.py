@@ -151,6 +151,21 @@ def jensen():
             + dots(chord, "dropout dot") + dots(middle[:1], "none dot", 4.5) + dots(middle[1:], "dropout dot", 4.5))
 
 
+def architectures():
+    """Three maps at one rate: single values, blocks and a whole map are missing."""
+    rng, side, step = np.random.default_rng(4), 7, 6.4
+    grid = np.arange(side)
+    single = rng.random((side, side)) < 0.3
+    block = (abs(grid[:, None] - 2) < 2) & (abs(grid - 4) < 2) | (grid[:, None] > 4) & (grid < 2)
+    squares = {"dot axis": "", "dropout dot": ""}
+    for k, gone in enumerate((single, block, np.ones((side, side), bool))):
+        for i, j in np.ndindex(side, side):
+            look, size = ("dropout dot", 5.4) if gone[i, j] else ("dot axis", 2.2)
+            x, y = 6 + 51.5 * k + step * j + (step - size) / 2, 27 + step * i + (step - size) / 2
+            squares[look] += f"M{x:.1f} {y:.1f}h{size}v{size}h-{size}z"
+    return "".join(f'<path class="{look}" d="{d}"/>' for look, d in squares.items())
+
+
 def batchnorm():
     """Five units before and after each gets mean 0 and variance 1."""
     x, limits = np.linspace(-4, 4, 90), ((-4, 4), (-0.04, 1.5))

@@ -18,6 +18,7 @@ from book_utils.explorables.figures import (
     batch_mates,
     collinear,
     cover,
+    feature_masks,
     jensen,
     mc_curves,
     norm_axes,
@@ -100,6 +101,20 @@ def cover_cases():
         yield "predictions", [G, w]
         yield "dropped", [w, RANDOM.random(24), p]
         yield "sentence", [w, RANDOM.choice([0, p]), x, RANDOM.random(20), [0.4, 0.6]]
+
+
+def feature_masks_cases():
+    for _ in range(8):
+        C, s, b = RANDOM.integers(1, 5, 3).tolist()
+        h, p = RANDOM.random(C * s * s), RANDOM.uniform(0, 0.9)
+        for kind in ("elements", "blocks", "channels"):
+            draws = RANDOM.random(C * (s + b - 1) ** 2)
+            yield "dropped", [kind, draws, p, [C, s, b]]
+            gone = feature_masks.dropped(kind, draws, p, [C, s, b])
+            yield "guesses", [h, gone, [C, s, b]]
+            for out in (gone, 0 * gone):
+                yield "explained", [h, out, [C, s, b]]
+                yield "sentence", [kind, out, feature_masks.explained(h, out, [C, s, b])]
 
 
 def norm_axes_cases():
@@ -326,12 +341,20 @@ def of_the_curves(state, rate, T):
     return p, False, samples, grid, state["truth"], state["gap"], state["pair"]
 
 
+def of_the_maps(state, p):
+    """What `feature_masks.sentence` takes."""
+    kind = state["start"]["kind"]
+    gone = feature_masks.dropped(kind, state["draws"], p, state["shape"])
+    return kind, gone, feature_masks.explained(state["h"], gone, state["shape"])
+
+
 # For each figure whose sentence follows from its state and its sliders alone: what `sentence` takes.
 TAKES = {
     "adaptive_ridge": lambda state, p, c: (p, c, state["X"], state["y"]),
     "batch_mates": in_batches,
     "collinear": lambda state, theta, y1: (theta, [y1, *state["y"][1:]]),
     "cover": of_the_cover,
+    "feature_masks": of_the_maps,
     "jensen": lambda state, mean, p: (state["name"], state["even"], p, mean),
     "mc_curves": of_the_curves,
     "neuron": lambda state, p: (state["start"]["mask"], state["x"], state["w"], state["b"], p, True),

@@ -13,6 +13,7 @@ from book_utils.explorables.figures.adaptive_ridge import adaptive_ridge
 from book_utils.explorables.figures.batch_mates import batch_mates
 from book_utils.explorables.figures.collinear import collinear
 from book_utils.explorables.figures.cover import cover
+from book_utils.explorables.figures.feature_masks import feature_masks
 from book_utils.explorables.figures.jensen import jensen
 from book_utils.explorables.figures.mc_curves import mc_curves
 from book_utils.explorables.figures.neuron import neuron
@@ -27,3 +28,5 @@ from book_utils.explorables.figures.votes import votes
 __all__ = ["Explorable", "adaptive_ridge", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves",
            "neuron", "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles",
            "variance_shift", "votes"]
+__all__ = ["Explorable", "batch_mates", "collinear", "cover", "feature_masks", "jensen", "lab", "mc_curves", "neuron",
+           "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]
