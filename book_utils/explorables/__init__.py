@@ -25,8 +25,6 @@ from book_utils.explorables.figures.train_circles import train_circles
 from book_utils.explorables.figures.variance_shift import variance_shift
 from book_utils.explorables.figures.votes import votes
 
-__all__ = ["Explorable", "adaptive_ridge", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves",
-           "neuron", "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles",
+__all__ = ["Explorable", "adaptive_ridge", "batch_mates", "collinear", "cover", "feature_masks", "jensen", "lab",
+           "mc_curves", "neuron", "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles",
            "variance_shift", "votes"]
-__all__ = ["Explorable", "batch_mates", "collinear", "cover", "feature_masks", "jensen", "lab", "mc_curves", "neuron",
-           "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]
