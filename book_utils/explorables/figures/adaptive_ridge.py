@@ -91,7 +91,7 @@ def adaptive_ridge():
         left.annotate(name, w, (6, 8 if color == "l2" else -14), textcoords="offset points", color=COLORS[color])
         right.plot(y, fitted(A, w), "o", color=COLORS[color], ms=7 if color == "l2" else 5, label=name)
     left.plot(*best, "o", color=COLORS["none"], ms=5)
-    left.annotate("least squares", best, (6, 8), textcoords="offset points", color=COLORS["none"])
+    left.annotate("least squares", best, (0, -14), textcoords="offset points", ha="center", color=COLORS["none"])
     left.set(xlim=(-0.9, 2.5), ylim=(-0.8, 2), xlabel="weight $w_1$")
     right.set(xlim=(-3, 3), ylim=(-2, 2), xlabel="target $y$")
     right.legend(loc="lower right")
