@@ -20,6 +20,7 @@ from book_utils.explorables.figures import (
     jensen,
     mc_curves,
     norm_axes,
+    posterior_steps,
     qball,
     shrinkage,
     train_circles,
@@ -189,6 +190,20 @@ def mc_curves_cases():
     yield "correlation", [[1, 1], [0, 1]]
 
 
+def posterior_steps_cases():
+    for _ in range(20):
+        n, r, share, w_hat = RANDOM.uniform(2, 60), RANDOM.uniform(-0.9, 0.9), RANDOM.uniform(0.01, 0.9), 2 * RANDOM.random(2)
+        G, eps, sigma = posterior_steps.gram(n, r), RANDOM.standard_normal((30, 2)), RANDOM.uniform(0.1, 1)
+        yield "gram", [n, r]
+        yield "limit", [G]
+        yield "posterior_mean", [G, w_hat]
+        yield "widths", [G]
+        for step in (share, 1.5):  # what stays, and what does not
+            yield "ascend", [G, w_hat, step * posterior_steps.limit(G), eps, sigma]
+            yield "sentence", [n, r, step, w_hat, eps, sigma]
+        yield "shortfall", [G, w_hat, [*RANDOM.standard_normal(2), *RANDOM.uniform(0.1, 2, 2)]]
+
+
 def text_cases():
     numbers = [0, -0.0, -0.004, 0.004, -0.005, 0.125, 2.5, -2.5, 1e-3, 9.996, 3e-7, -3.9e-11, 0.0039, 150]
     for value in [*numbers, *RANDOM.standard_normal(20), *10 ** RANDOM.uniform(-9, 9, 40)]:
@@ -298,6 +313,7 @@ TAKES = {
     "mc_curves": of_the_curves,
     "neuron": lambda state, p: (state["start"]["mask"], state["x"], state["w"], state["b"], p, True),
     "norm_axes": lambda state, cell, x: (state["kind"], state["x"], int(cell) - 1, x, state["shape"], state["G"], 1e-5),
+    "posterior_steps": lambda state, log_share, r: (state["n"], r, 10**log_share, *(state[k] for k in ("w_hat", "eps", "sigma"))),
     "qball": lambda state, q, t: (state["G"], state["w_hat"], q, t,
                                   qball.constrained_minimum(state["G"], state["w_hat"], q, t)),
     "shrinkage": lambda state, log_lam: (10**log_lam, 10 ** state["best"], *(state[k] for k in "U s Vt Uy y".split())),

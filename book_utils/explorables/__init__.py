@@ -16,10 +16,11 @@ from book_utils.explorables.figures.jensen import jensen
 from book_utils.explorables.figures.mc_curves import mc_curves
 from book_utils.explorables.figures.neuron import neuron
 from book_utils.explorables.figures.norm_axes import norm_axes
+from book_utils.explorables.figures.posterior_steps import posterior_steps
 from book_utils.explorables.figures.qball import qball
 from book_utils.explorables.figures.recorded import recorded
 from book_utils.explorables.figures.shrinkage import shrinkage
 from book_utils.explorables.figures.train_circles import train_circles
 
 __all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron", "norm_axes",
-           "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]
+           "posterior_steps", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]
