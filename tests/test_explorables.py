@@ -198,7 +198,7 @@ def posterior_steps_cases():
         yield "limit", [G]
         yield "posterior_mean", [G, w_hat]
         yield "widths", [G]
-        for step in (share, 1.5):  # what stays, and what does not
+        for step in (share, 1.05, 1.5):  # what stays, and what does not
             yield "ascend", [G, w_hat, step * posterior_steps.limit(G), eps, sigma]
             yield "sentence", [n, r, step, w_hat, eps, sigma]
         yield "shortfall", [G, w_hat, [*RANDOM.standard_normal(2), *RANDOM.uniform(0.1, 2, 2)]]

@@ -26,7 +26,7 @@ export function widths([[a, b], [, c]]) {
 
 /**
  * Ascent of the ELBO by one draw a step, eps[t], in mu and in rho = log sigma: rows [mu1, mu2, sigma1, sigma2], the start
- * first. Ends where a value passes 10⁶.
+ * first. Ends where a value passes 10⁶ or a sigma falls below 10⁻⁶.
  */
 export function ascend([[a, b], [, c]], [w1, w2], lr, eps, sigma) {
   let mu = [0, 0], rho = [Math.log(sigma), Math.log(sigma)];
@@ -37,7 +37,7 @@ export function ascend([[a, b], [, c]], [w1, w2], lr, eps, sigma) {
     rho = rho.map((value, j) => value + lr * (g[j] * e[j] * s[j] - s[j] * s[j] + 1));
     mu = mu.map((value, j) => value + lr * (g[j] - value));
     const row = [...mu, ...rho.map(Math.exp)];
-    if (!row.every((value) => Math.abs(value) <= 1e6)) break;
+    if (!row.every((value) => Math.abs(value) <= 1e6) || Math.min(row[2], row[3]) < 1e-6) break;
     rows.push(row);
   }
   return rows;
@@ -55,11 +55,13 @@ export function shortfall([[a, b], [, c]], mean, [mu1, mu2, s1, s2]) {
 export function sentence(n, r, share, w_hat, eps, sigma) {
   const G = gram(n, r), lr = share * limit(G), rows = ascend(G, w_hat, lr, eps, sigma), steps = rows.length - 1;
   const said = `η = ${number(lr, 3)}, ${number(share)} of the limit.`;
-  if (steps < eps.length)
-    return `${said} It diverges: a step multiplies the error in the stiffest direction by ${number(1 - 2 * share, 1)}, ` +
-      `and at step ${steps + 1} a value passes a million.`;
-  const [all, price] = shortfall(G, posterior_mean(G, w_hat), rows[steps]), [exact, factorized] = widths(G);
-  return `${said} After ${steps} steps σ₁ is ${number(rows[steps][2] / factorized)} times the factorized optimum, ` +
+  const factor = `a step multiplies the error in the stiffest direction by ${number(1 - 2 * share)}`;
+  if (steps < eps.length) return `${said} It diverges: ${factor}, and at step ${steps + 1} the values leave every chart.`;
+  const mean = posterior_mean(G, w_hat), [exact, factorized] = widths(G), [mu1, mu2, s1] = rows[steps];
+  if (share >= 1)
+    return `${said} It diverges: ${factor}. After ${steps} steps μ is ${number(Math.hypot(mu1 - mean[0], mu2 - mean[1]), 1)} from the exact mean.`;
+  const [all, price] = shortfall(G, mean, rows[steps]);
+  return `${said} After ${steps} steps σ₁ is ${number(s1 / factorized)} times the factorized optimum, ` +
     `itself ${number(factorized / exact)} of the exact width. The ELBO is ${number(all)} nats below the evidence; ` +
     `${number(price)} of them are the price of independence.`;
 }
@@ -73,13 +75,14 @@ export function render(root, { start, n, w_hat, eps, sigma }) {
     label: "The two learned standard deviations against the step, with the exact ones and those of the best factorized Gaussian",
     x: [0, eps.length], y: [0, 0.7], xticks: [0, 50, 100], yticks: [0, 0.2, 0.4, 0.6], xlabel: "step", ylabel: "standard deviation σ₁, σ₂" });
   const exact = add(plane.plot, "path", { class: "line truth" });
-  const factorized = add(plane.plot, "path", { class: "line", stroke: "currentColor", "stroke-width": 1.2 });
+  const factorized = add(plane.plot, "path", { class: "line", stroke: "currentColor", style: "stroke-width: 1.3" });
   const learned = add(plane.plot, "path", { class: "dropout band" });
   const walk = add(plane.plot, "path", { class: "dropout line thin", style: "opacity: 0.8" });
   const end = add(plane.plot, "circle", { class: "dropout dot", r: 5 });
   const key = ["╌ exact posterior", "─ best factorized", "● learned by steps"];
   key.forEach((text, i) => add(plane.over, "text", { class: i === 2 ? "dropout halo" : "halo", x: plane.w - 4, y: 14 + 17 * i, "text-anchor": "end" }, text));
-  const levels = ["line truth", "line"].map((kind) => add(time.plot, "path", { class: kind, stroke: "currentColor", "stroke-width": 1.2 }));
+  const levels = ["line truth", "line"].map((kind) => add(time.plot, "path", { class: kind, stroke: "currentColor", style: "stroke-width: 1.3" }));
+  const names = ["exact", "best factorized"].map((text) => add(time.over, "text", { class: "halo", x: time.w - 4, "text-anchor": "end" }, text));
   const curves = [0, 1].map((j) => add(time.plot, "path", { class: "dropout line", "stroke-dasharray": j ? "4 3" : "none" }));
 
   function draw({ log_share, r }) {
@@ -88,11 +91,12 @@ export function render(root, { start, n, w_hat, eps, sigma }) {
     const precision = [[G[0][0] + 1, G[0][1]], [G[1][0], G[1][1] + 1]];
     set(exact, { d: path(plane, contour(precision, mean, 2), true) });
     set(factorized, { d: path(plane, contour([[n + 1, 0], [0, n + 1]], mean, 2), true) });
-    const inside = Math.max(last[2], last[3]) < 50 && Math.hypot(last[0], last[1]) < 50;
+    const inside = Math.max(last[2], last[3]) < 2 && Math.hypot(last[0], last[1]) < 20; // else it would flood the chart
     set(learned, { d: inside ? path(plane, contour([[last[2] ** -2, 0], [0, last[3] ** -2]], last.slice(0, 2), 2), true) : "" });
     set(walk, { d: path(plane, rows) });
     set(end, { cx: plane.X(last[0]), cy: plane.Y(last[1]) });
     levels.forEach((node, i) => set(node, { d: `M0 ${time.Y(stds[i])}H${time.w}` }));
+    names.forEach((node, i) => set(node, { y: time.Y(stds[i]) + (i ? 18 : -6) }));
     curves.forEach((node, j) => set(node, { d: path(time, rows.map((row, t) => [t, row[2 + j]])) }));
     return sentence(n, r, share, w_hat, eps, sigma);
   }
@@ -103,6 +107,6 @@ export function render(root, { start, n, w_hat, eps, sigma }) {
     sliders: [
       { name: "log_share", label: "step / limit", min: -2, max: 0.25, step: 0.01, format: (v) => number(10 ** v) },
       { name: "r", label: "correlation", min: 0, max: 0.9, step: 0.05, format: number }],
-    settings: [{ label: "Too small", values: { log_share: -1.7 } }, { label: "Too large", values: { log_share: 0.2 } },
+    settings: [{ label: "Too small", values: { log_share: -1.7 } }, { label: "Too large", values: { log_share: 0.04 } },
       { label: "No correlation", values: { ...start, r: 0 } }] });
 }

@@ -36,7 +36,7 @@ def widths(G):
 def ascend(G, w_hat, lr, eps, sigma):
     """Ascent of the ELBO by one draw a step, eps (T, 2), in mu and in log sigma: rows (mu1, mu2, sigma1, sigma2).
 
-    The start is the first row; ends where a value passes 10⁶.
+    The start is the first row; ends where a value passes 10⁶ or a sigma falls below 10⁻⁶.
     """
     (a, b), (_, c) = np.asarray(G)
     mu, rho = np.zeros(2), np.log([sigma, sigma])
@@ -49,7 +49,7 @@ def ascend(G, w_hat, lr, eps, sigma):
         mu = mu + lr * (g - mu)
         with np.errstate(over="ignore"):
             row = np.concatenate([mu, np.exp(rho)])
-        if not (abs(row) <= 1e6).all():
+        if not (abs(row) <= 1e6).all() or row[2:].min() < 1e-6:
             break
         rows.append(row)
     return np.array(rows)
@@ -70,10 +70,14 @@ def sentence(n, r, share, w_hat, eps, sigma):
     rows = ascend(G, w_hat, lr, eps, sigma)
     steps = len(rows) - 1
     said = f"η = {number(lr, 3)}, {number(share)} of the limit."
+    factor = f"a step multiplies the error in the stiffest direction by {number(1 - 2 * share)}"
     if steps < len(eps):
-        return (f"{said} It diverges: a step multiplies the error in the stiffest direction by "
-                f"{number(1 - 2 * share, 1)}, and at step {steps + 1} a value passes a million.")
-    (everything, price), (exact, factorized) = shortfall(G, posterior_mean(G, w_hat), rows[-1]), widths(G)
+        return f"{said} It diverges: {factor}, and at step {steps + 1} the values leave every chart."
+    mean, (exact, factorized) = posterior_mean(G, w_hat), widths(G)
+    if share >= 1:
+        away = number(np.hypot(*(rows[-1, :2] - mean)), 1)
+        return f"{said} It diverges: {factor}. After {steps} steps μ is {away} from the exact mean."
+    everything, price = shortfall(G, mean, rows[-1])
     return (f"{said} After {steps} steps σ₁ is {number(rows[-1, 2] / factorized)} times the factorized optimum, "
             f"itself {number(factorized / exact)} of the exact width. The ELBO is {number(everything)} nats below the "
             f"evidence; {number(price)} of them are the price of independence.")
@@ -104,8 +108,9 @@ def posterior_steps():
         left.annotate(text, (1, 1), xytext=(-2, -8 - 13 * k), xycoords="axes fraction", textcoords="offset points",
                       ha="right", va="top", color=COLORS[color])
     head(left, "A", "weight $w_2$")
-    right.axhline(stds[0], color="black", ls="--", lw=1.4)
-    right.axhline(stds[1], color="black", lw=1)
+    for level, text, style, above in zip(stds, ("exact", "best factorized"), ("--", "-"), (5, -14), strict=True):
+        right.axhline(level, color="black", ls=style, lw=1.3)
+        right.annotate(text, (len(eps), level), xytext=(-4, above), textcoords="offset points", ha="right")
     for column, style in ((2, "-"), (3, "--")):
         right.plot(rows[:, column], style, color=COLORS["dropout"])
     right.set(ylim=(0, 0.7), xlim=(0, len(eps)), xlabel="step")
@@ -114,5 +119,5 @@ def posterior_steps():
         "posterior_steps", {"start": START, "n": N, "w_hat": W_HAT, "eps": eps, "sigma": SIGMA}, fallback=figure,
         alt="A: the slanting ellipse of the exact posterior of two weights, the much smaller circle of the best "
             "factorized Gaussian inside, and a path of means that ends near the center with a shaded ellipse like the "
-            "circle. B: the two learned standard deviations fall within about fifty steps to the factorized level, "
-            "below the exact one.")
+            "circle. B: the two learned standard deviations fall within a few steps, and then scatter around the "
+            "factorized level, below the exact one.")
