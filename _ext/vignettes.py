@@ -205,3 +205,19 @@ def mc_dropout():
     return ("".join(path(points(grid, one, *limits), "dropout line thin") for one in samples)
             + path(points(grid, samples.mean(0), *limits), "dropout line bold")
             + path(points(grid, state["truth"][::2], *limits), "line truth"))
+
+
+def variational_linear_regression():
+    """The slanting posterior of two correlated weights, and the best round one inside of it."""
+    from book_utils.explorables._maths import contour
+    from book_utils.explorables.figures import posterior_steps as steps
+
+    G, limits = steps.gram(20, 0.85), ((-0.15, 2.65), (-0.2, 1.55))
+    mean, eps = steps.posterior_mean(G, [1.4, 0.6]), np.random.default_rng(2).standard_normal((60, 2))
+    rows = steps.ascend(G, [1.4, 0.6], 0.3 * steps.limit(G), eps, 0.3)
+    exact = contour(G + np.eye(2), mean, 2)
+    round_one = points(*contour(21 * np.eye(2), mean, 2).T, *limits)
+    walk = points(*rows[:, :2].T, *limits)
+    return (path(round_one, "dropout area", close=True) + path(round_one, "dropout line", close=True)
+            + path(walk, "dropout line thin") + path(points(*exact.T, *limits), "line truth", close=True)
+            + dots(walk[-1:], "dropout dot", 4))

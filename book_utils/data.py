@@ -4,12 +4,21 @@ Nothing is scaled, so that a chapter can say what scaling changes. Splits are dr
 whose stream is the same on every machine.
 """
 
+import os
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from book_utils._checks import checked_count, checked_nonnegative, checked_number
+
+# What is downloaded: file, where it is pinned, and its SHA-256.
+PINNED = {
+    "co2.csv": ("https://raw.githubusercontent.com/statsmodels/statsmodels/82c59e378bdfb5ae324006c477954879ad3e24be/"
+                "statsmodels/datasets/co2/co2.csv",
+                "16695fa2786e53414e5a6b54767a3fdf5de99cfbc68617f69d1362d92776a92f"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,27 @@ def _drawn(X, y, n_train, seed, names):
     order = np.random.default_rng(seed).permutation(len(y))
     train, test = order[:n_train], order[n_train:]
     return Split(X[train], y[train], X[test], y[test], names)
+
+
+def _pinned(name):
+    """The path of a file of PINNED: in the folder BOOK_UTILS_DATA, else in the user's cache, fetched if need be."""
+    import pooch
+
+    url, sha256 = PINNED[name]
+    if folder := os.environ.get("BOOK_UTILS_DATA"):
+        path = Path(folder) / name
+        if not path.is_file():
+            raise FileNotFoundError(f"BOOK_UTILS_DATA is set, and there is no {name} in that folder: get it from "
+                                    f"{url}.")
+        if pooch.file_hash(path) != sha256:
+            raise OSError(f"{path} is not the file that this book's numbers were made with: get it again from {url}.")
+        return path
+    pooch.get_logger().setLevel("WARNING")  # its messages would be outputs of a notebook
+    try:
+        return Path(pooch.retrieve(url, known_hash=sha256, fname=name, path=pooch.os_cache("book_utils")))
+    except (OSError, ValueError) as error:  # of requests; a wrong hash
+        raise OSError(f"{name} could not be fetched ({type(error).__name__}): connect to the network once, or set "
+                      f"BOOK_UTILS_DATA to a folder that holds it, from {url}.") from error
 
 
 def diabetes(*, n_train=342, seed=0):
@@ -170,3 +200,34 @@ def mnist5k(*, n_train=4000, seed=0):
     X, y = _mnist()
     names = tuple(f"row {i}, column {j}" for i in range(28) for j in range(28))
     return _drawn(X, y, n_train, seed, names)
+
+
+def co2():
+    """Carbon dioxide in the air over Mauna Loa, March 1958 to December 2001, as monthly means.
+
+    Returns
+    -------
+    months, ppm : (n,) arrays
+        Whole months since January 1958, and the mean of the weekly measurements of that month, in parts per million.
+        Months without a measurement are left out.
+
+    Raises
+    ------
+    OSError
+        If the file (34 KB) is neither in the folder BOOK_UTILS_DATA nor in the cache, and cannot be fetched.
+
+    Notes
+    -----
+    Keeling & Whorf, Scripps Institution of Oceanography; public domain. The copy is that of statsmodels.
+
+    Examples
+    --------
+    >>> months, ppm = co2()  # doctest: +SKIP
+    >>> int(months[0]), round(float(ppm[0]), 1)  # doctest: +SKIP
+    (2, 316.1)
+    """
+    date, weekly = np.genfromtxt(_pinned("co2.csv"), delimiter=",", skip_header=1).T
+    date, weekly = date[np.isfinite(weekly)].astype(int), weekly[np.isfinite(weekly)]
+    month = 12 * (date // 10_000 - 1958) + date // 100 % 100 - 1
+    months, which = np.unique(month, return_inverse=True)
+    return months.astype(float), np.bincount(which, weekly) / np.bincount(which)

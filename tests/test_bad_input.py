@@ -36,7 +36,13 @@ def fit_arguments():
 
 # Valid arguments of every public function, made anew for each call.
 ARGUMENTS = {
+    "bayes.gaussian_kl": lambda: {"mu": w, "sigma": abs(w), "prior_std": 1.0},
+    "bayes.linear_elbo": lambda: {"X": X, "y": y, "mu": w, "sigma": abs(w), "noise_std": 0.5, "prior_std": 1.0},
+    "bayes.linear_posterior": lambda: {"X": X, "y": y, "noise_std": 0.5, "prior_std": 1.0},
+    "bayes.max_stable_lr": lambda: {"X": X, "noise_std": 0.5, "prior_std": 1.0},
+    "bayes.mean_field": lambda: {"X": X, "y": y, "noise_std": 0.5, "prior_std": 1.0},
     "data.circles": lambda: {"n": 40, "noise": 0.1, "test_size": 0.3, "flip": 0.1, "seed": 1},
+    "data.co2": lambda: {},
     "data.diabetes": lambda: {"n_train": 300, "seed": 1},
     "data.mnist5k": lambda: {"n_train": 300, "seed": 1},
     "linear.lasso": lambda: {"X": X, "y": y, "lam": 0.1},
@@ -69,13 +75,17 @@ ARGUMENTS = {
     "uncertainty.decompose": lambda: {"probs": np.full((4, 6, 2), 0.5)},
     "uncertainty.disagreement": lambda: {"votes": VOTES},
     "uncertainty.ensemble_gain": lambda: {"votes": VOTES, "y": VOTES[0]},
+    "variational.ConcreteDropout": lambda: {"p": 0.3, "temperature": 0.1},
+    "variational.VariationalDropoutLinear": lambda: {
+        "in_features": 3, "out_features": 2, "bias": True, "threshold": 3.0},
     "plots.panel_letters": lambda: {"axes": list(Figure().subplots(1, 2)), "names": ["left", "right"]},
     "plots.plot_band": lambda: {
         "x": np.arange(3.0), "runs": X, "color": "black", "label": "label", "ax": Figure().subplots()},
     "style.use_book_style": lambda: {},
 }
 # What functions return.
-RESULTS = {"data.Split", "mc_dropout.MCPrediction", "linear.RidgePath", "training.History", "uncertainty.Decomposition"}
+RESULTS = {"bayes.LinearPosterior", "bayes.MeanField", "data.Split", "mc_dropout.MCPrediction", "linear.RidgePath",
+           "training.History", "uncertainty.Decomposition"}
 
 ODD = {
     "nothing": None, "a word": "high", "nan": np.nan, "infinity": np.inf, "minus one": -1, "zero": 0, "one": 1,

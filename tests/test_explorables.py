@@ -22,6 +22,7 @@ from book_utils.explorables.figures import (
     jensen,
     mc_curves,
     norm_axes,
+    posterior_steps,
     qball,
     shrinkage,
     train_circles,
@@ -241,6 +242,21 @@ def mc_curves_cases():
     yield "correlation", [[1, 1], [0, 1]]
 
 
+def posterior_steps_cases():
+    for _ in range(20):
+        n, r, share = RANDOM.uniform(2, 60), RANDOM.uniform(-0.9, 0.9), RANDOM.uniform(0.01, 0.9)
+        w_hat = 2 * RANDOM.random(2)
+        G, eps, sigma = posterior_steps.gram(n, r), RANDOM.standard_normal((30, 2)), RANDOM.uniform(0.1, 1)
+        yield "gram", [n, r]
+        yield "limit", [G]
+        yield "posterior_mean", [G, w_hat]
+        yield "widths", [G]
+        for step in (share, 1.05, 1.5):  # what stays, and what does not
+            yield "ascend", [G, w_hat, step * posterior_steps.limit(G), eps, sigma]
+            yield "sentence", [n, r, step, w_hat, eps, sigma]
+        yield "shortfall", [G, w_hat, [*RANDOM.standard_normal(2), *RANDOM.uniform(0.1, 2, 2)]]
+
+
 def text_cases():
     numbers = [0, -0.0, -0.004, 0.004, -0.005, 0.125, 2.5, -2.5, 1e-3, 9.996, 3e-7, -3.9e-11, 0.0039, 150]
     for value in [*numbers, *RANDOM.standard_normal(20), *10 ** RANDOM.uniform(-9, 9, 40)]:
@@ -359,6 +375,8 @@ TAKES = {
     "mc_curves": of_the_curves,
     "neuron": lambda state, p: (state["start"]["mask"], state["x"], state["w"], state["b"], p, True),
     "norm_axes": lambda state, cell, x: (state["kind"], state["x"], int(cell) - 1, x, state["shape"], state["G"], 1e-5),
+    "posterior_steps": lambda state, log_share, r: (
+        state["n"], r, 10**log_share, *(state[k] for k in ("w_hat", "eps", "sigma"))),
     "qball": lambda state, q, t: (state["G"], state["w_hat"], q, t,
                                   qball.constrained_minimum(state["G"], state["w_hat"], q, t)),
     "votes": lambda state, T: (state["votes"][:int(T)], False),
@@ -618,6 +636,22 @@ def test_a_cell_is_chosen_by_mouse_and_by_keyboard(show):
     assert say.inner_text() != clicked and slider.get_attribute("aria-valuetext") == "example 1,\nchannel 1, position 2"
     page.get_by_role("button", name="Reset").click()
     assert say.inner_text() == first
+
+
+def test_posterior_steps_climbs_to_the_posterior_of_the_package():
+    from book_utils import bayes
+
+    n, r, w_hat, prior_std = 20, 0.7, np.array([1.4, 0.6]), 1.0
+    X = np.linalg.cholesky(posterior_steps.gram(n, r)).T
+    exact, field = (f(X, X @ w_hat, 1.0, prior_std) for f in (bayes.linear_posterior, bayes.mean_field))
+    G = posterior_steps.gram(n, r)
+    assert posterior_steps.limit(G) == pytest.approx(bayes.max_stable_lr(X, 1.0, prior_std))
+    assert posterior_steps.posterior_mean(G, w_hat) == pytest.approx(exact.mean)
+    assert posterior_steps.widths(G) == pytest.approx([exact.cov[0, 0] ** 0.5, field.std[0]])
+    row = [1.2, 0.3, 0.4, 0.1]
+    elbo = bayes.linear_elbo(X, X @ w_hat, row[:2], row[2:], 1.0, prior_std)
+    lost = exact.log_evidence - np.array([elbo, field.elbo])
+    assert posterior_steps.shortfall(G, exact.mean, row) == pytest.approx(lost)
 
 
 def test_the_page_trains_what_torch_trains(show):

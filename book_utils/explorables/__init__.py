@@ -18,6 +18,7 @@ from book_utils.explorables.figures.jensen import jensen
 from book_utils.explorables.figures.mc_curves import mc_curves
 from book_utils.explorables.figures.neuron import neuron
 from book_utils.explorables.figures.norm_axes import norm_axes
+from book_utils.explorables.figures.posterior_steps import posterior_steps
 from book_utils.explorables.figures.qball import qball
 from book_utils.explorables.figures.recorded import recorded
 from book_utils.explorables.figures.shrinkage import shrinkage
@@ -26,5 +27,5 @@ from book_utils.explorables.figures.variance_shift import variance_shift
 from book_utils.explorables.figures.votes import votes
 
 __all__ = ["Explorable", "adaptive_ridge", "batch_mates", "collinear", "cover", "feature_masks", "jensen", "lab",
-           "mc_curves", "neuron", "norm_axes", "qball", "question", "quiz", "recorded", "shrinkage", "train_circles",
-           "variance_shift", "votes"]
+           "mc_curves", "neuron", "norm_axes", "posterior_steps", "qball", "question", "quiz", "recorded",
+           "shrinkage", "train_circles", "variance_shift", "votes"]
