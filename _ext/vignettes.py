@@ -148,3 +148,16 @@ def mc_dropout():
     return ("".join(path(points(grid, one, *limits), "dropout line thin") for one in samples)
             + path(points(grid, samples.mean(0), *limits), "dropout line bold")
             + path(points(grid, state["truth"][::2], *limits), "line truth"))
+
+
+def dropout_as_inference():
+    """Two weights: the ellipses of a posterior, and the four points that dropout can draw."""
+    mean, factor = np.array([1.2, 0.8]), np.array([[0.33, 0], [-0.22, 0.2]])
+    turn, limits = np.linspace(0, 2 * np.pi, 60), ((-0.6, 2.6), (-0.55, 1.75))
+    circle = np.stack([np.cos(turn), np.sin(turn)])
+    rings = [path(points(*(mean[:, None] + level * factor @ circle), *limits), "line truth") for level in (1, 2)]
+    kept = np.array([[i, j] for i in (0, 1) for j in (0, 1)])
+    sizes = 4 + 10 * np.where(kept, 0.8, 0.2).prod(axis=1)
+    atoms = [dots(points(*(one * mean * 1.25)[:, None], *limits), "dropout dot", round(float(r), 1))
+             for one, r in zip(kept, sizes, strict=True)]
+    return "".join(rings + atoms)

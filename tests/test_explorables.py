@@ -22,6 +22,7 @@ from book_utils.explorables.figures import (
     norm_axes,
     qball,
     shrinkage,
+    spread_n,
     train_circles,
 )
 from book_utils.linear import lstsq, ridge
@@ -176,6 +177,16 @@ def shrinkage_cases():
         yield "sentence", [lam, 0.1, U, s, Vt, U.T @ y, y]
 
 
+def spread_n_cases():
+    for _ in range(20):
+        n, p, noise = int(RANDOM.integers(1, 40)), RANDOM.uniform(0, 0.9), RANDOM.choice([0.3, 1, 3])
+        x, y, w = RANDOM.standard_normal(n), RANDOM.standard_normal(n), RANDOM.standard_normal()
+        yield "slope", [x, y, p]
+        yield "mc_std", [w, p]
+        yield "posterior", [x, y, noise]
+        yield "sentence", [n, noise, RANDOM.choice([0, p]), w, RANDOM.standard_normal(), RANDOM.random()]
+
+
 def mc_curves_cases():
     for seed in range(12):
         theta, x = RANDOM.standard_normal(481), RANDOM.uniform(-1, 1, int(RANDOM.integers(2, 30)))
@@ -289,6 +300,12 @@ def of_the_curves(state, rate, T):
     return p, False, samples, grid, state["truth"], state["gap"], state["pair"]
 
 
+def rows_of_a_line(state, log_n):
+    """The first rows of `spread_n`: x and y."""
+    x, e = (np.array(state[k])[:2 ** int(log_n)] for k in "xe")
+    return x, state["slope"] * x + state["noise"] * e
+
+
 # For each figure whose sentence follows from its state and its sliders alone: what `sentence` takes.
 TAKES = {
     "batch_mates": in_batches,
@@ -300,6 +317,9 @@ TAKES = {
     "norm_axes": lambda state, cell, x: (state["kind"], state["x"], int(cell) - 1, x, state["shape"], state["G"], 1e-5),
     "qball": lambda state, q, t: (state["G"], state["w_hat"], q, t,
                                   qball.constrained_minimum(state["G"], state["w_hat"], q, t)),
+    "spread_n": lambda state, log_n, p: (
+        2 ** int(log_n), state["noise"], p, spread_n.slope(*rows_of_a_line(state, log_n), p),
+        *spread_n.posterior(*rows_of_a_line(state, log_n), state["noise"])),
     "shrinkage": lambda state, log_lam: (10**log_lam, 10 ** state["best"], *(state[k] for k in "U s Vt Uy y".split())),
 }
 
@@ -340,6 +360,13 @@ def mc_curves_draws(state):
     yield ".dropout.band", (-1, 1), (-2, 2), [_maths.band(grid, mean, std)]
     yield ".dropout.bold", (-1, 1), (-2, 2), lines(grid, mean)
     yield ".dropout.thin", (-1, 1), (-2, 2), lines(grid, *samples[:12])
+
+
+def spread_n_draws(state):
+    x, y = rows_of_a_line(state, 7)
+    w, (mean, std), ends = spread_n.slope(x, y, 0.2), spread_n.posterior(x, y, 1), np.array([-3, 3])
+    yield ".dropout.bold", (-3, 3), (-9, 9), lines(ends, w * ends)
+    yield "svg svg .truth", (-3, 3), (-9, 9), lines(ends, *(ends * (mean + sign * std) for sign in (-2, 2)))
 
 
 def shrinkage_draws(state):

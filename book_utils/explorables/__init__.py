@@ -19,7 +19,8 @@ from book_utils.explorables.figures.norm_axes import norm_axes
 from book_utils.explorables.figures.qball import qball
 from book_utils.explorables.figures.recorded import recorded
 from book_utils.explorables.figures.shrinkage import shrinkage
+from book_utils.explorables.figures.spread_n import spread_n
 from book_utils.explorables.figures.train_circles import train_circles
 
 __all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron", "norm_axes",
-           "qball", "question", "quiz", "recorded", "shrinkage", "train_circles"]
+           "qball", "question", "quiz", "recorded", "shrinkage", "spread_n", "train_circles"]
