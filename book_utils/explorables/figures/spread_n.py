@@ -72,6 +72,6 @@ def spread_n():
     head(right, "B", "std at x = 1")
     return Explorable(
         "spread_n", {"start": START, "noise": NOISE, "x": x, "e": e, "slope": SLOPE}, fallback=figure,
-        alt=f"A: {n} points along a line; a wide green band of dropout, flatter than the points, and the narrow dashed "
-            "band of the exact posterior. B: against the number of rows, the spread of dropout is level and that of the "
-            "posterior falls to almost nothing.")
+        alt=f"A: {n} points along a line; a wide green band of dropout, flatter than the points, and the narrow "
+            "dashed band of the exact posterior. B: against the number of rows, the spread of dropout is level and "
+            "that of the posterior falls to almost nothing.")
