@@ -365,8 +365,12 @@ def mc_curves_draws(state):
 def spread_n_draws(state):
     x, y = rows_of_a_line(state, 7)
     w, (mean, std), ends = spread_n.slope(x, y, 0.2), spread_n.posterior(x, y, 1), np.array([-3, 3])
-    yield ".dropout.bold", (-3, 3), (-9, 9), lines(ends, w * ends)
-    yield "svg svg .truth", (-3, 3), (-9, 9), lines(ends, *(ends * (mean + sign * std) for sign in (-2, 2)))
+    line = "svg[aria-label^='A:'] "
+    yield line + ".dropout.bold", (-3, 3), (-9, 9), lines(ends, w * ends)
+    low, high = (w + 2 * sign * spread_n.mc_std(w, 0.2) for sign in (-1, 1))
+    yield line + ".dropout.band", (-3, 3), (-9, 9), [
+        np.array([[-3, -3 * high], [3, 3 * high], [3, 3 * low], [-3, -3 * low]])]
+    yield line + ".truth", (-3, 3), (-9, 9), lines(ends, *(ends * (mean + sign * std) for sign in (-2, 2)))
 
 
 def shrinkage_draws(state):
@@ -461,7 +465,8 @@ def test_a_phone_that_is_turned_gets_its_panels_side_by_side(show):
     assert boxes[1]["y"] == boxes[0]["y"] and boxes[1]["x"] > boxes[0]["x"] + 300
 
 
-@pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage", "train_circles"])
+@pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage", "spread_n",
+                                  "train_circles"])
 def test_the_page_draws_what_python_computes(show, name):
     """Paths, to a tenth of a pixel."""
     page = show(made(name))

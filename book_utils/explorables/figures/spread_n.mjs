@@ -62,7 +62,7 @@ export function render(root, { start, noise: first, x, e, slope: truth }) {
     const n = 2 ** log_n, [w, m, s] = fitted(log_n), spread = mc_std(w, p);
     set(dots, { d: x.slice(0, n).map((v, i) => `M${line.X(v).toFixed(1)} ${line.Y(y[i]).toFixed(1)}h0.01`).join("") });
     const up = EDGE * (w + 2 * spread), down = EDGE * (w - 2 * spread);
-    set(band, { d: path(line, [[-EDGE, -up], [EDGE, down], [EDGE, up], [-EDGE, -down]], true) });
+    set(band, { d: path(line, [[-EDGE, -up], [EDGE, up], [EDGE, down], [-EDGE, -down]], true) });
     set(mean, { d: path(line, [[-EDGE, -EDGE * w], [EDGE, EDGE * w]]) });
     edges.forEach((edge, i) => {
       const steep = EDGE * (m + (i ? 2 : -2) * s);
