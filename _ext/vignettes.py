@@ -221,3 +221,14 @@ def variational_linear_regression():
     return (path(round_one, "dropout area", close=True) + path(round_one, "dropout line", close=True)
             + path(walk, "dropout line thin") + path(points(*exact.T, *limits), "line truth", close=True)
             + dots(walk[-1:], "dropout dot", 4))
+def dropout_as_inference():
+    """Two weights: the ellipses of a posterior, and the four points that dropout can draw."""
+    mean, factor = np.array([1.2, 0.8]), np.array([[0.33, 0], [-0.22, 0.2]])
+    turn, limits = np.linspace(0, 2 * np.pi, 60), ((-0.6, 2.6), (-0.55, 1.75))
+    circle = np.stack([np.cos(turn), np.sin(turn)])
+    rings = [path(points(*(mean[:, None] + level * factor @ circle), *limits), "line truth") for level in (1, 2)]
+    kept = np.array([[i, j] for i in (0, 1) for j in (0, 1)])
+    sizes = 4 + 10 * np.where(kept, 0.8, 0.2).prod(axis=1)
+    atoms = [dots(points(*(one * mean * 1.25)[:, None], *limits), "dropout dot", round(float(r), 1))
+             for one, r in zip(kept, sizes, strict=True)]
+    return "".join(rings + atoms)

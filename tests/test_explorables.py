@@ -25,6 +25,7 @@ from book_utils.explorables.figures import (
     posterior_steps,
     qball,
     shrinkage,
+    spread_n,
     train_circles,
 )
 from book_utils.linear import lstsq, ridge
@@ -229,6 +230,16 @@ def shrinkage_cases():
         yield "sentence", [lam, 0.1, U, s, Vt, U.T @ y, y]
 
 
+def spread_n_cases():
+    for _ in range(20):
+        n, p, noise = int(RANDOM.integers(1, 40)), RANDOM.uniform(0, 0.9), RANDOM.choice([0.3, 1, 3])
+        x, y, w = RANDOM.standard_normal(n), RANDOM.standard_normal(n), RANDOM.standard_normal()
+        yield "slope", [x, y, p]
+        yield "mc_std", [w, p]
+        yield "posterior", [x, y, noise]
+        yield "sentence", [n, noise, RANDOM.choice([0, p]), w, RANDOM.standard_normal(), RANDOM.random()]
+
+
 def mc_curves_cases():
     for seed in range(12):
         theta, x = RANDOM.standard_normal(481), RANDOM.uniform(-1, 1, int(RANDOM.integers(2, 30)))
@@ -362,6 +373,10 @@ def of_the_maps(state, p):
     kind = state["start"]["kind"]
     gone = feature_masks.dropped(kind, state["draws"], p, state["shape"])
     return kind, gone, feature_masks.explained(state["h"], gone, state["shape"])
+def rows_of_a_line(state, log_n):
+    """The first rows of `spread_n`: x and y."""
+    x, e = (np.array(state[k])[:2 ** int(log_n)] for k in "xe")
+    return x, state["slope"] * x + state["noise"] * e
 
 
 # For each figure whose sentence follows from its state and its sliders alone: what `sentence` takes.
@@ -380,6 +395,9 @@ TAKES = {
     "qball": lambda state, q, t: (state["G"], state["w_hat"], q, t,
                                   qball.constrained_minimum(state["G"], state["w_hat"], q, t)),
     "votes": lambda state, T: (state["votes"][:int(T)], False),
+    "spread_n": lambda state, log_n, p: (
+        2 ** int(log_n), state["noise"], p, spread_n.slope(*rows_of_a_line(state, log_n), p),
+        *spread_n.posterior(*rows_of_a_line(state, log_n), state["noise"])),
     "shrinkage": lambda state, log_lam: (10**log_lam, 10 ** state["best"], *(state[k] for k in "U s Vt Uy y".split())),
     "variance_shift": lambda state, p, mean: (state["order"], p, mean),
 }
@@ -421,6 +439,17 @@ def mc_curves_draws(state):
     yield ".dropout.band", (-1, 1), (-2, 2), [_maths.band(grid, mean, std)]
     yield ".dropout.bold", (-1, 1), (-2, 2), lines(grid, mean)
     yield ".dropout.thin", (-1, 1), (-2, 2), lines(grid, *samples[:12])
+
+
+def spread_n_draws(state):
+    x, y = rows_of_a_line(state, 7)
+    w, (mean, std), ends = spread_n.slope(x, y, 0.2), spread_n.posterior(x, y, 1), np.array([-3, 3])
+    line = "svg[aria-label^='A:'] "
+    yield line + ".dropout.bold", (-3, 3), (-9, 9), lines(ends, w * ends)
+    low, high = (w + 2 * sign * spread_n.mc_std(w, 0.2) for sign in (-1, 1))
+    yield line + ".dropout.band", (-3, 3), (-9, 9), [
+        np.array([[-3, -3 * high], [3, 3 * high], [3, 3 * low], [-3, -3 * low]])]
+    yield line + ".truth", (-3, 3), (-9, 9), lines(ends, *(ends * (mean + sign * std) for sign in (-2, 2)))
 
 
 def shrinkage_draws(state):
@@ -524,6 +553,7 @@ def test_a_phone_that_is_turned_gets_its_panels_side_by_side(show):
 
 
 @pytest.mark.parametrize("name", ["adaptive_ridge", "collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage",
+@pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage", "spread_n",
                                   "train_circles"])
 def test_the_page_draws_what_python_computes(show, name):
     """Paths, to a tenth of a pixel."""
