@@ -148,3 +148,14 @@ def mc_dropout():
     return ("".join(path(points(grid, one, *limits), "dropout line thin") for one in samples)
             + path(points(grid, samples.mean(0), *limits), "dropout line bold")
             + path(points(grid, state["truth"][::2], *limits), "line truth"))
+
+
+def variational_dropout():
+    """What becomes of a weight: cut within one standard error of zero, and larger ones hardly shrunk."""
+    u, share, limits = np.append(0, np.geomspace(1e-4, 60, 70)), (np.arange(200) + 0.5) / 200, ((-4, 4), (-4, 4))
+    t = (1 + 2 * u) * np.sqrt(np.exp(-np.outer(u, 1 - share**2)).mean(axis=1))
+    t, w = np.append(0, t), np.append(0, 2 * u / (1 + 2 * u) * t)
+    t, w = np.append(-t[::-1], t), np.append(-w[::-1], w)
+    some = np.array([-3.6, -3.1, -2.4, -1.7, -1.3, -0.8, -0.5, -0.2, 0.1, 0.4, 0.7, 0.9, 1.2, 1.6, 2.1, 2.8, 3.4])
+    kept = dots(points(some, np.interp(some, t, w), *limits), "dropout dot", 2.5)
+    return path(points([-4, 4], [-4, 4], *limits), "line truth") + path(points(t, w, *limits), "dropout line bold") + kept
