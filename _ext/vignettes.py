@@ -158,4 +158,5 @@ def variational_dropout():
     t, w = np.append(-t[::-1], t), np.append(-w[::-1], w)
     some = np.array([-3.6, -3.1, -2.4, -1.7, -1.3, -0.8, -0.5, -0.2, 0.1, 0.4, 0.7, 0.9, 1.2, 1.6, 2.1, 2.8, 3.4])
     kept = dots(points(some, np.interp(some, t, w), *limits), "dropout dot", 2.5)
-    return path(points([-4, 4], [-4, 4], *limits), "line truth") + path(points(t, w, *limits), "dropout line bold") + kept
+    diagonal = path(points([-4, 4], [-4, 4], *limits), "line truth")
+    return diagonal + path(points(t, w, *limits), "dropout line bold") + kept
