@@ -152,7 +152,7 @@ def mc_dropout():
 
 def variational_dropout():
     """What becomes of a weight: cut within one standard error of zero, and larger ones hardly shrunk."""
-    u, share, limits = np.append(0, np.geomspace(1e-4, 60, 70)), (np.arange(200) + 0.5) / 200, ((-4, 4), (-4, 4))
+    u, share, limits = np.append(0, np.geomspace(1e-4, 9, 60)), (np.arange(200) + 0.5) / 200, ((-4, 4), (-4, 4))
     t = (1 + 2 * u) * np.sqrt(np.exp(-np.outer(u, 1 - share**2)).mean(axis=1))
     t, w = np.append(0, t), np.append(0, 2 * u / (1 + 2 * u) * t)
     t, w = np.append(-t[::-1], t), np.append(-w[::-1], w)
