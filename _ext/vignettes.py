@@ -232,3 +232,13 @@ def dropout_as_inference():
     atoms = [dots(points(*(one * mean * 1.25)[:, None], *limits), "dropout dot", round(float(r), 1))
              for one, r in zip(kept, sizes, strict=True)]
     return "".join(rings + atoms)
+def variational_dropout():
+    """What becomes of a weight: cut within one standard error of zero, and larger ones hardly shrunk."""
+    u, share, limits = np.append(0, np.geomspace(1e-4, 9, 60)), (np.arange(200) + 0.5) / 200, ((-4, 4), (-4, 4))
+    t = (1 + 2 * u) * np.sqrt(np.exp(-np.outer(u, 1 - share**2)).mean(axis=1))
+    t, w = np.append(0, t), np.append(0, 2 * u / (1 + 2 * u) * t)
+    t, w = np.append(-t[::-1], t), np.append(-w[::-1], w)
+    some = np.array([-3.6, -3.1, -2.4, -1.7, -1.3, -0.8, -0.5, -0.2, 0.1, 0.4, 0.7, 0.9, 1.2, 1.6, 2.1, 2.8, 3.4])
+    kept = dots(points(some, np.interp(some, t, w), *limits), "dropout dot", 2.5)
+    diagonal = path(points([-4, 4], [-4, 4], *limits), "line truth")
+    return diagonal + path(points(t, w, *limits), "dropout line bold") + kept
