@@ -553,8 +553,7 @@ def test_a_phone_that_is_turned_gets_its_panels_side_by_side(show):
 
 
 @pytest.mark.parametrize("name", ["adaptive_ridge", "collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage",
-@pytest.mark.parametrize("name", ["collinear", "cover", "jensen", "mc_curves", "qball", "shrinkage", "spread_n",
-                                  "train_circles"])
+                                  "spread_n", "train_circles"])
 def test_the_page_draws_what_python_computes(show, name):
     """Paths, to a tenth of a pixel."""
     page = show(made(name))

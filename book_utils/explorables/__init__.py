@@ -29,6 +29,4 @@ from book_utils.explorables.figures.votes import votes
 
 __all__ = ["Explorable", "adaptive_ridge", "batch_mates", "collinear", "cover", "feature_masks", "jensen", "lab",
            "mc_curves", "neuron", "norm_axes", "posterior_steps", "qball", "question", "quiz", "recorded",
-           "shrinkage", "train_circles", "variance_shift", "votes"]
-__all__ = ["Explorable", "batch_mates", "collinear", "cover", "jensen", "lab", "mc_curves", "neuron", "norm_axes",
-           "qball", "question", "quiz", "recorded", "shrinkage", "spread_n", "train_circles"]
+           "shrinkage", "spread_n", "train_circles", "variance_shift", "votes"]
