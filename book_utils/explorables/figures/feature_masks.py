@@ -92,7 +92,7 @@ def feature_masks():
             left.add_patch(plt.Rectangle((corner[0] + j, corner[1] + i), 1, 1, fc=COLORS["dropout"], lw=0))
     left.set(xlim=(-1, 4 * (SIDE + 1)), ylim=(2 * (SIDE + 1), -1), xticks=[], yticks=[])
     left.grid(False)
-    left.spines[["left", "bottom"]].set_visible(False)
+    left.spines[:].set_visible(False)
     for name, style in (("elements", "-"), ("blocks", "--"), ("channels", ":")):
         right.plot(rates, [100 * explained(h, dropped(name, draws, q, shape), shape) for q in rates], style,
                    color=COLORS["dropout"], label=name)
