@@ -24,7 +24,7 @@ from project import CELL_TIMEOUT, chapters
 
 URL = "https://github.com/ada/penalties"
 # What Colab has. A lower bound of the package above one of these would make the first cell change it.
-COLAB = ["numpy==2.0.2", "scipy==1.16.3", "matplotlib==3.10.0", "scikit-learn==1.6.1", "tqdm==4.67.1",
+COLAB = ["numpy==2.0.2", "scipy==1.16.3", "matplotlib==3.10.0", "scikit-learn==1.6.1", "tqdm==4.67.1", "pooch==1.8.2",
          "mlxtend==0.23.4", "ipywidgets==7.7.1", "ipykernel", "torch==2.13.0"]
 STARTUP = 'import sys, types\nsys.modules["google.colab"] = types.ModuleType("google.colab")\n'
 # The first notebook of each part.
