@@ -418,7 +418,8 @@ def step_times(figure):
             slider.dispatchEvent(new Event("input", { bubbles: true }));
             figure.getBoundingClientRect();
             times.push(performance.now() - start);
-            if (slider.value !== old && drawing() === before) throw new Error("no redraw by the end of the input event");
+            if (slider.value !== old && drawing() === before)
+              throw new Error("no redraw by the end of the input event");
           }
           slider.value = first;
           slider.dispatchEvent(new Event("input", { bubbles: true }));
