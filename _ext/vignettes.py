@@ -128,9 +128,12 @@ def ensemble():
     pairs = [(s, t) for t in range(6) for s in range(t)]
     lines = [path(at[[s, t]], "dropout line" if VOTES[s] != VOTES[t] else "line axis") for s, t in pairs]
     return "".join(lines) + "".join(dots(at[[t]], "dropout dot" if VOTES[t] else "none dot", 6) for t in range(6))
+
+
 def adaptive_ridge():
     """A circle and an ellipse of equal price, each touching a contour of the loss."""
-    from book_utils.explorables.figures.adaptive_ridge import data, dropout_ridge, level_curve, outline, scaled, sizes
+    from book_utils.dropout import dropout_ridge
+    from book_utils.explorables.figures.adaptive_ridge import data, level_curve, outline, scaled, sizes
     from book_utils.linear import lstsq, ridge
 
     X, y = data()
@@ -221,6 +224,8 @@ def variational_linear_regression():
     return (path(round_one, "dropout area", close=True) + path(round_one, "dropout line", close=True)
             + path(walk, "dropout line thin") + path(points(*exact.T, *limits), "line truth", close=True)
             + dots(walk[-1:], "dropout dot", 4))
+
+
 def dropout_as_inference():
     """Two weights: the ellipses of a posterior, and the four points that dropout can draw."""
     mean, factor = np.array([1.2, 0.8]), np.array([[0.33, 0], [-0.22, 0.2]])
@@ -232,6 +237,8 @@ def dropout_as_inference():
     atoms = [dots(points(*(one * mean * 1.25)[:, None], *limits), "dropout dot", round(float(r), 1))
              for one, r in zip(kept, sizes, strict=True)]
     return "".join(rings + atoms)
+
+
 def variational_dropout():
     """What becomes of a weight: cut within one standard error of zero, and larger ones hardly shrunk."""
     u, share, limits = np.append(0, np.geomspace(1e-4, 9, 60)), (np.arange(200) + 0.5) / 200, ((-4, 4), (-4, 4))

@@ -196,6 +196,8 @@ def votes_cases():
                 yield "sentence", [votes, signed]
             yield "disagreement", [votes]
             yield "share", [votes]
+
+
 def variance_shift_cases():
     for order in ("before", "relu", "after"):
         for _ in range(12):
@@ -373,6 +375,8 @@ def of_the_maps(state, p):
     kind = state["start"]["kind"]
     gone = feature_masks.dropped(kind, state["draws"], p, state["shape"])
     return kind, gone, feature_masks.explained(state["h"], gone, state["shape"])
+
+
 def rows_of_a_line(state, log_n):
     """The first rows of `spread_n`: x and y."""
     x, e = (np.array(state[k])[:2 ** int(log_n)] for k in "xe")

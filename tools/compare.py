@@ -50,13 +50,14 @@ def missing(path):
 
 
 def complete(paths):
-    """The chapters whose data are here; names the others, once a line."""
+    """The chapters whose data are here; prints why the others are not run."""
     if "BOOK_UTILS_DATA" in os.environ:
         return paths
-    for path in paths:
-        if sentence := missing(path):
+    reasons = {path: missing(path) for path in paths}
+    for path, sentence in reasons.items():
+        if sentence:
             print(f"{chapter_name(path)} is not run: {sentence}")
-    return [path for path in paths if not missing(path)]
+    return [path for path, sentence in reasons.items() if not sentence]
 
 
 def main(arguments):

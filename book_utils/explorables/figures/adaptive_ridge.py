@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from book_utils import dropout
+from book_utils.dropout import dropout_ridge
 from book_utils.explorables._element import Explorable, head
 from book_utils.explorables._maths import contour
 from book_utils.explorables._text import number
@@ -28,11 +28,6 @@ def scaled(X, c):
 def sizes(X):
     """The mean squares of the two columns."""
     return (np.asarray(X) ** 2).mean(axis=0)
-
-
-def dropout_ridge(X, y, p):
-    """The minimizer of the squared loss under dropout of the inputs."""
-    return dropout.dropout_ridge(X, y, p)
 
 
 def fitted(X, w):

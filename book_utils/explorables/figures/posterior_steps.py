@@ -94,8 +94,7 @@ def posterior_steps():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained")
 
     def ellipse(precision, center, **look):
-        outline = contour(precision, center, 2)
-        return left.fill(*outline.T, **look)
+        left.fill(*contour(precision, center, 2).T, **look)
 
     ellipse(np.diag(rows[-1, 2:] ** -2), rows[-1, :2], color=COLORS["dropout"], alpha=0.18, lw=0)
     ellipse(G + np.eye(2), mean, fill=False, ec="black", ls="--", lw=1.4)
