@@ -249,3 +249,14 @@ def variational_dropout():
     kept = dots(points(some, np.interp(some, t, w), *limits), "dropout dot", 2.5)
     diagonal = path(points([-4, 4], [-4, 4], *limits), "line truth")
     return diagonal + path(points(t, w, *limits), "dropout line bold") + kept
+
+
+def california():
+    """The growth of the error against that of the spread, in draws of regions: a steep cloud beside the diagonal."""
+    spread, error = np.array([
+        (1.07, 1.31), (1.05, 1.1), (1, 1.08), (1.06, 0.97), (1.08, 1.32), (1.14, 1.3), (0.99, 0.97), (1.02, 1.04),
+        (1.09, 1.21), (1.04, 1.08), (1.02, 1.31), (0.93, 1.01), (0.94, 0.93), (1.03, 1.4), (0.97, 0.89), (1.06, 1.29),
+        (1.05, 1.21), (0.97, 0.97)]).T
+    limits = ((0.7, 1.5), (0.8, 1.45))
+    diagonal = path(points([0.8, 1.45], [0.8, 1.45], *limits), "line truth")
+    return diagonal + dots(points(spread, error, *limits), "dropout dot", 3.5)
