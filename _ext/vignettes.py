@@ -256,7 +256,7 @@ def decisions():
     rng, limits, price = np.random.default_rng(4), ((0, 1), (0, 1)), 0.62
     doubt, height = rng.beta(1.1, 2.2, 70), 0.08 + 0.84 * rng.random(70)
     wrong = rng.random(70) < 0.55 * doubt**2
-    away = path(points([price, 1, 1, price], [0, 0, 1, 1], *limits), "data band", close=True)
+    away = path(points([price, 1, 1, price], [0, 0, 1, 1], *limits), "data area", close=True)
     border = path(points([price, price], [0, 1], *limits), "line truth")
     right = dots(points(doubt[~wrong], height[~wrong], *limits), "data dot", 2)
-    return away + border + right + dots(points(doubt[wrong], height[wrong], *limits), "none dot", 3.5)
+    return away + border + right + dots(points(doubt[wrong], height[wrong], *limits), "dot", 3.5)

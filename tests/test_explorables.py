@@ -24,7 +24,6 @@ from book_utils.explorables.figures import (
     norm_axes,
     posterior_steps,
     qball,
-    referral,
     shrinkage,
     spread_n,
     train_circles,

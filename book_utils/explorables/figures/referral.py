@@ -41,8 +41,8 @@ def sentence(name, doubt, wrong, t, c):
     """What the page says of a score and its threshold."""
     referred, _, risk = outcome(doubt, wrong, t)
     return (f"Refer where {name}, is above {number(t)}: {number(100 * referred, 1)} % go to a person, and "
-            f"{number(100 * risk, 1)} % of the rest are wrong. If a referral costs {number(c)} of an error, a case costs "
-            f"{number(cost(doubt, wrong, t, c), 3)}; never to refer {number(cost(doubt, wrong, 1, c), 3)}, "
+            f"{number(100 * risk, 1)} % of the rest are wrong. If a referral costs {number(c)} of an error, a case "
+            f"costs {number(cost(doubt, wrong, t, c), 3)}; never to refer {number(cost(doubt, wrong, 1, c), 3)}, "
             f"always {number(c, 3)}.")
 
 
