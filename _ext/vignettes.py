@@ -260,3 +260,14 @@ def california():
     limits = ((0.7, 1.5), (0.8, 1.45))
     diagonal = path(points([0.8, 1.45], [0.8, 1.45], *limits), "line truth")
     return diagonal + dots(points(spread, error, *limits), "dropout dot", 3.5)
+
+
+def decisions():
+    """Cases by their doubt: what lies beyond the price goes to a person, most of the wrong answers with it."""
+    rng, limits, price = np.random.default_rng(4), ((0, 1), (0, 1)), 0.62
+    doubt, height = rng.beta(1.1, 2.2, 70), 0.08 + 0.84 * rng.random(70)
+    wrong = rng.random(70) < 0.55 * doubt**2
+    away = path(points([price, 1, 1, price], [0, 0, 1, 1], *limits), "data area", close=True)
+    border = path(points([price, price], [0, 1], *limits), "line truth")
+    right = dots(points(doubt[~wrong], height[~wrong], *limits), "data dot", 2)
+    return away + border + right + dots(points(doubt[wrong], height[wrong], *limits), "dot", 3.5)

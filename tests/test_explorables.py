@@ -242,6 +242,16 @@ def spread_n_cases():
         yield "sentence", [n, noise, RANDOM.choice([0, p]), w, RANDOM.standard_normal(), RANDOM.random()]
 
 
+def referral_cases():
+    for _ in range(20):
+        n, t, c = int(RANDOM.integers(1, 60)), RANDOM.integers(0, 51) / 100, RANDOM.integers(1, 16) / 100
+        doubt, wrong = RANDOM.integers(0, 501, n) / 1000, RANDOM.integers(0, 2, n)
+        yield "outcome", [doubt, wrong, t]
+        yield "cost", [doubt, wrong, t, c]
+        yield "costs", [doubt, wrong, [0, t, 1], c]
+        yield "sentence", ["std, p = 0.1", doubt, wrong, t, c]
+
+
 def mc_curves_cases():
     for seed in range(12):
         theta, x = RANDOM.standard_normal(481), RANDOM.uniform(-1, 1, int(RANDOM.integers(2, 30)))
@@ -402,6 +412,8 @@ TAKES = {
     "spread_n": lambda state, log_n, p: (
         2 ** int(log_n), state["noise"], p, spread_n.slope(*rows_of_a_line(state, log_n), p),
         *spread_n.posterior(*rows_of_a_line(state, log_n), state["noise"])),
+    "referral": lambda state, t, c: (
+        state["score"], *(state["scores"][state["score"]][key] for key in ("doubt", "wrong")), t, c),
     "shrinkage": lambda state, log_lam: (10**log_lam, 10 ** state["best"], *(state[k] for k in "U s Vt Uy y".split())),
     "variance_shift": lambda state, p, mean: (state["order"], p, mean),
 }
