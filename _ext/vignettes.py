@@ -256,4 +256,5 @@ def calibration():
     limits, confidence = ((0, 1), (0, 1)), np.linspace(0.12, 0.97, 9)
     right = confidence - 0.75 * confidence * (1 - confidence) + np.tile([0.03, -0.03, 0], 3)
     gaps = "".join(path(points([c, c], [c, r], *limits), "none line") for c, r in zip(confidence, right, strict=True))
-    return path(points([0, 1], [0, 1], *limits), "line truth") + gaps + dots(points(confidence, right, *limits), "none dot", 4)
+    diagonal = path(points([0, 1], [0, 1], *limits), "line truth")
+    return diagonal + gaps + dots(points(confidence, right, *limits), "none dot", 4)

@@ -246,7 +246,8 @@ def spread_n_cases():
 def temperature_cases():
     for _ in range(20):
         n, C, T = int(RANDOM.integers(1, 40)), int(RANDOM.integers(2, 11)), 2 ** RANDOM.uniform(-3, 3)
-        logits, y, bins = 4 * RANDOM.standard_normal((n, C)).round(1), RANDOM.integers(0, C, n), int(RANDOM.integers(1, 31))
+        logits, y = 4 * RANDOM.standard_normal((n, C)).round(1), RANDOM.integers(0, C, n)
+        bins = int(RANDOM.integers(1, 31))
         confidence, right = RANDOM.choice([RANDOM.random(n), np.ones(n)]), RANDOM.integers(0, 2, n)
         yield "confidences", [logits, T]
         yield "correct", [logits, y]
