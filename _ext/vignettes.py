@@ -271,3 +271,12 @@ def decisions():
     border = path(points([price, price], [0, 1], *limits), "line truth")
     right = dots(points(doubt[~wrong], height[~wrong], *limits), "data dot", 2)
     return away + border + right + dots(points(doubt[wrong], height[wrong], *limits), "dot", 3.5)
+
+
+def calibration():
+    """A reliability diagram: answers that are surer than they are right, and the diagonal."""
+    limits, confidence = ((0, 1), (0, 1)), np.linspace(0.12, 0.97, 9)
+    right = confidence - 0.75 * confidence * (1 - confidence) + np.tile([0.03, -0.03, 0], 3)
+    gaps = "".join(path(points([c, c], [c, r], *limits), "none line") for c, r in zip(confidence, right, strict=True))
+    diagonal = path(points([0, 1], [0, 1], *limits), "line truth")
+    return diagonal + gaps + dots(points(confidence, right, *limits), "none dot", 4)
