@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
@@ -32,6 +31,7 @@ from tqdm.auto import tqdm
 from book_utils.data import uci
 from book_utils.experiments import run
 from book_utils.linear import lstsq, ridge
+from book_utils.uncertainty import log_likelihood
 
 ROOT = Path(__file__).resolve().parents[1]
 RATES = [0.005, 0.01, 0.05, 0.1]
@@ -45,12 +45,6 @@ MEMBERS = 5  # of the ensemble; the first of them is the single network without 
 LENGTH_SCALE, BATCH, LR = 0.01, 128, 1e-3
 CPU_ROWS = 2**13  # whose intermediate results fit a processor's cache
 TAU_PASSES = 1000  # enough to choose a precision with
-
-
-def log_likelihood(samples, y, tau):
-    """Mean over rows of the log of the average over T predictions (T, n) of N(y; prediction, 1/tau), nats."""
-    logs = logsumexp(-tau / 2 * (y - samples) ** 2, axis=0) - math.log(len(samples))
-    return float(logs.mean() + math.log(tau / (2 * math.pi)) / 2)
 
 
 def best_tau(samples, y):

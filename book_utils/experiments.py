@@ -6,7 +6,7 @@ How the fits are spread is joblib's business: one after the other, over processe
 import hashlib
 import json
 import os
-import tempfile
+import uuid
 from pathlib import Path
 
 from book_utils._checks import checked_flag, checked_number, shown
@@ -52,6 +52,7 @@ def run(task, settings, *, store, n_jobs=1, progress=False):
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as store:
     ...     run(lambda x: {"square": x * x}, [{"x": 2}, {"x": 3}], store=store)
     [{'square': 4}, {'square': 9}]
@@ -101,7 +102,7 @@ def _names(settings):
             plain = False
         if not plain:
             raise ValueError("settings must be dicts of strings, finite numbers, True, False, None and lists of them, "
-                             f"not {shown(setting)}.")
+                             f"by names that are strings, not {shown(setting)}.")
         name = hashlib.sha256(text.encode()).hexdigest()[:20] + ".json"
         if name in names:
             raise ValueError(f"settings must differ: {shown(setting)} is among them twice.")
@@ -135,6 +136,6 @@ def _attempt(task, name, setting):
 
 def _write(path, text):
     """Under another name first, then renamed at once: nobody ever reads a part of it."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as file:
-        file.write(text + "\n")
-    os.replace(file.name, path)
+    part = path.with_suffix(f".{uuid.uuid4().hex}")
+    part.write_text(text + "\n", encoding="utf-8")
+    os.replace(part, path)
