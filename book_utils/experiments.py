@@ -6,6 +6,7 @@ How the fits are spread is joblib's business: one after the other, over processe
 import hashlib
 import json
 import os
+import pickle
 import uuid
 from pathlib import Path
 
@@ -60,10 +61,17 @@ def run(task, settings, *, store, n_jobs=1, progress=False):
     import joblib
     from tqdm.auto import tqdm
 
+    n_jobs = checked_number("n_jobs", n_jobs, "a whole number of processes, or -1 for all cores",
+                            lambda v: v == -1 or (1 <= v <= 10**6 and v == int(v)))
+    n_jobs = None if n_jobs == 1 else int(n_jobs)  # None: what parallel_config says, otherwise 1
     if not callable(task):
         raise ValueError(f"task must be a function that takes the values of a setting by name, not {shown(task)}.")
-    n_jobs = int(checked_number("n_jobs", n_jobs, "a whole number of processes, or -1 for all cores",
-                                lambda v: v == -1 or (1 <= v <= 10**6 and v == int(v))))
+    if joblib.effective_n_jobs(n_jobs) > 1:
+        try:
+            pickle.dumps(joblib.wrap_non_picklable_objects(task))
+        except Exception as error:  # which Dask would wait for without end
+            raise ValueError(f"task cannot be sent to other processes ({type(error).__name__}: {error}): let it import "
+                             "what it needs, or use n_jobs=1.") from None
     progress, names = checked_flag("progress", progress), _names(settings)
     try:
         (store := Path(store)).mkdir(parents=True, exist_ok=True)
@@ -71,7 +79,7 @@ def run(task, settings, *, store, n_jobs=1, progress=False):
         raise ValueError(f"store must be a folder to write to, not {shown(store)} ({type(error).__name__}).") from None
     todo = {name: setting for name, setting in names.items() if _stored(store / name, setting) is None}
     errors = dict.fromkeys(todo, "it was not finished")
-    parallel = joblib.Parallel(None if n_jobs == 1 else n_jobs, batch_size=1, return_as="generator_unordered")
+    parallel = joblib.Parallel(n_jobs, batch_size=1, return_as="generator_unordered")
     with tqdm(total=len(names), initial=len(names) - len(todo), disable=not progress) as bar:
         try:
             for name, text, error in parallel(joblib.delayed(_attempt)(task, *item) for item in todo.items()):

@@ -186,8 +186,8 @@ def test_carbon_dioxide_rises_and_breathes_once_a_year():
 
 @pytest.mark.parametrize("name, n, d, n_splits", [
     ("concrete", 1030, 8, 20), ("energy", 768, 8, 20), ("kin8nm", 8192, 8, 20),
-    ("naval-propulsion-plant", 11934, 16, 20), ("power-plant", 9568, 4, 20), ("protein-tertiary-structure", 45730, 9, 5),
-    ("wine-quality-red", 1599, 11, 20), ("yacht", 308, 6, 20)])
+    ("naval-propulsion-plant", 11934, 16, 20), ("power-plant", 9568, 4, 20),
+    ("protein-tertiary-structure", 45730, 9, 5), ("wine-quality-red", 1599, 11, 20), ("yacht", 308, 6, 20)])
 def test_the_splits_of_a_uci_set_hold_all_its_rows_and_differ(name, n, d, n_splits):
     first, last = had(lambda: uci(name, 0)), had(lambda: uci(name, n_splits - 1))
     rows = [np.column_stack([np.vstack([s.X_train, s.X_test]), np.concatenate([s.y_train, s.y_test])])
