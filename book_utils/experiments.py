@@ -78,7 +78,7 @@ def run(task, settings, *, store, n_jobs=1, progress=False):
     except (TypeError, OSError) as error:
         raise ValueError(f"store must be a folder to write to, not {shown(store)} ({type(error).__name__}).") from None
     todo = {name: setting for name, setting in names.items() if _stored(store / name, setting) is None}
-    errors = dict.fromkeys(todo, "it was not finished")
+    errors = dict.fromkeys(todo)
     parallel = joblib.Parallel(n_jobs, batch_size=1, return_as="generator_unordered")
     with tqdm(total=len(names), initial=len(names) - len(todo), disable=not progress) as bar:
         try:
@@ -90,7 +90,8 @@ def run(task, settings, *, store, n_jobs=1, progress=False):
                     errors[name] = error
                 bar.update()
         except Exception as error:  # of the processes or of the cluster: what has no result yet has none to come
-            errors = {name: f"{reason} ({type(error).__name__}: {error})" for name, reason in errors.items()}
+            ended = f"it was not finished ({type(error).__name__}: {error})"
+            errors = {name: own or ended for name, own in errors.items()}
     if errors:
         raise RuntimeError("\n".join([f"{len(errors)} of {len(names)} settings failed; the results of the others are "
                                       f"kept in {store}.", *(f"{names[name]}: {errors[name]}" for name in errors)]))
