@@ -182,29 +182,29 @@ def passes(networks, part, n_passes, seeds):
 
 
 class Part:
-    """Rows to fit and rows to judge of several splits, in float32 on a device.
+    """Rows to fit and rows to judge of several splits, on a device.
 
     X and y_fit are standardized by the rows to fit; y is centered, in the units of the file, as predictions times
     `scale` (S, 1) are.
     """
 
-    def __init__(self, fit, judge, device):
+    def __init__(self, fit, judge, device="cpu", dtype=torch.float32):
         arrays = []
         for (X, y), (X_new, y_new) in zip(fit, judge, strict=True):
             mean, std = X.mean(axis=0), np.where(X.std(axis=0) == 0, 1, X.std(axis=0))
             arrays.append([(X - mean) / std, (y - y.mean()) / y.std(), (X_new - mean) / std, y_new - y.mean(),
                            y.std(keepdims=True)])
         self.X_fit, self.y_fit, self.X, self.y, self.scale = (
-            torch.tensor(np.stack(array), dtype=torch.float32, device=device) for array in zip(*arrays, strict=True))
+            torch.tensor(np.stack(array), dtype=dtype, device=device) for array in zip(*arrays, strict=True))
 
 
-def parts(name, splits, device="cpu"):
+def parts(name, splits, **options):
     """The rows to choose on, and those to report on."""
     data = [uci(name, split) for split in splits]
     n_fit = int(0.8 * len(data[0].y_train))
     return (Part([(s.X_train[:n_fit], s.y_train[:n_fit]) for s in data],
-                 [(s.X_train[n_fit:], s.y_train[n_fit:]) for s in data], device),
-            Part([(s.X_train, s.y_train) for s in data], [(s.X_test, s.y_test) for s in data], device))
+                 [(s.X_train[n_fit:], s.y_train[n_fit:]) for s in data], **options),
+            Part([(s.X_train, s.y_train) for s in data], [(s.X_test, s.y_test) for s in data], **options))
 
 
 def mc_scores(networks, part, taus, n_passes, seeds):
@@ -229,7 +229,7 @@ def without_masks(networks, part):
 
 def network_figures(name, splits, times, n_passes, seed, device, progress):
     """For each split: the grid and what it chose, and the scores of networks with dropout and without."""
-    choosing, final = parts(name, splits, device)
+    choosing, final = parts(name, splits, device=device)
     S, grid, epochs = len(splits), torch.tensor(list(product(RATES, TAUS[name])), device=device), EPOCHS[name] * times
     seeds = np.array([np.random.SeedSequence([seed, split]).generate_state(5) for split in splits]).T.tolist()
     bar = tqdm(total=2 * epochs, disable=not progress, leave=False, desc=f"{name} {times}x, epochs")
@@ -274,8 +274,9 @@ def other_figures(name, splits):
     """For each split: the scores of what is no network, each with the settings that were best on the rows held out."""
     figures = []
     for split in splits:
-        choosing, final = ([array[0].double().numpy() for array in (part.X_fit, part.y_fit, part.X, part.y, part.scale)]
-                           for part in parts(name, [split]))
+        # In float32 the features of `energy` are no longer collinear, and least squares fits their rounding errors.
+        choosing, final = ([array[0].numpy() for array in (part.X_fit, part.y_fit, part.X, part.y, part.scale)]
+                           for part in parts(name, [split], dtype=torch.float64))
         scores = {}
         for method, candidates in RIVALS.items():
             X, y, X_new, y_new, scale = choosing
