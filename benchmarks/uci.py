@@ -136,13 +136,13 @@ class Networks:
     def backward(self, g, decay):
         """Set the gradients, given the loss's (S·M, 1, rows) by the predictions and the penalty's factor (S·M, 1, 1).
 
-        h > 0 exactly where a unit was kept and its input was positive.
+        h > 0 exactly where a unit was kept and its input was positive. What h held is gone afterwards.
         """
         W1, b1, W2, b2 = self.weights
-        g_h = torch.mul(g.mT, (W2 * self.scale).mT, out=self.room("g", *self.h.shape))
-        g_h *= torch.sign(self.h, out=self.room("sign", *self.h.shape))
-        W1.grad = (self.x.mT @ g_h) * self.scale + 2 * decay * W1
         W2.grad = (g @ self.h).mT * self.scale + 2 * decay * W2
+        g_h = torch.mul(g.mT, (W2 * self.scale).mT, out=self.room("g", *self.h.shape))
+        g_h *= self.h.sign_()
+        W1.grad = (self.x.mT @ g_h) * self.scale + 2 * decay * W1
         b1.grad, b2.grad = g_h.sum(1, keepdim=True), g.sum(2, keepdim=True)
 
 
