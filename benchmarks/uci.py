@@ -2,8 +2,8 @@
 
 Run it with `python benchmarks/uci.py yacht energy --times 10 100`. A set needs from a minute to an hour. Stop it
 whenever you like: the same call goes on where it was. `--workers 4` uses four processes, `--cluster tcp://host:8786` a
-Dask cluster, `--device cuda` a GPU. What is done stands in `benchmarks/records`, one JSON a set, which the chapter
-reads.
+Dask cluster, `--device cuda` a GPU. What is done stands in `book_utils/records`, one JSON a set (`read("uci-yacht")`),
+which the chapter reads.
 
 The protocol is that of the authors' code of 2018: one hidden layer of 50 ReLU units (100 for protein), dropout before
 both layers, the decay l^2 (1 - p) / (2 N tau) with l = 0.01, Adam, batches of 128, 40 epochs (20 for protein) times 10
@@ -336,7 +336,7 @@ def columns(splits):
 
 def write_record(folder, name, times, settings, results):
     """Put what a set has at these epochs into its file, beside what it has at others."""
-    path = folder / f"{name}.json"
+    path = folder / f"uci-{name}.json"
     record = json.loads(path.read_text()) if path.exists() else {
         "name": name, "rates": RATES, "taus": TAUS[name], "hidden": HIDDEN[name], "epochs": EPOCHS[name],
         "batch": BATCH, "lr": LR, "length_scale": LENGTH_SCALE, "members": MEMBERS, "runs": {}}
@@ -354,7 +354,7 @@ def write_record(folder, name, times, settings, results):
 
 def table(folder):
     """Print what there is: mean and standard error over splits."""
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("uci-*.json")):
         record = json.loads(path.read_text())
         for times, figures in record["runs"].items():
             for method, scores in figures["scores"].items():
@@ -381,7 +381,7 @@ def main():
     if unknown := set(options.names) - set(TAUS):
         parser.error(f"no such set: {', '.join(sorted(unknown))}; there are {', '.join(TAUS)}")
     full = options.splits >= 20 and options.passes == FULL
-    records = options.records or (ROOT / "benchmarks" / "records" if full else options.store / "tried")
+    records = options.records or (ROOT / "book_utils" / "records" if full else options.store / "tried")
     failed = []
     with contextlib.ExitStack() as stack:
         if options.cluster:

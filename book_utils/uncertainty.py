@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import entr, logsumexp, softmax
-from scipy.stats import norm
+from scipy.special import entr, logsumexp, ndtri, softmax
 
 from book_utils._checks import checked_count, checked_factors, checked_finite, checked_number, shown
 
@@ -230,7 +229,7 @@ def coverage(mean, std, y, level=0.95):
         raise ValueError(f"std must not be negative, and its least value is {std.min():.3g}; for a variance pass its "
                          "root.")
     level = checked_number("level", level, "a share between 0 and 1", lambda v: 0 < v < 1)
-    return float(np.mean(np.abs(y - mean) <= norm.ppf(0.5 + level / 2) * std))
+    return float(np.mean(np.abs(y - mean) <= ndtri(0.5 + level / 2) * std))
 
 
 @dataclass(frozen=True)

@@ -225,7 +225,7 @@ def figures(store, extra):
         [sys.executable, ROOT / "benchmarks" / "uci.py", "yacht", "--times", "1", "--splits", "2", "--together", "1",
          "--passes", "20", "--store", store / "cells", "--records", store, *extra], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    record = json.loads((store / "yacht.json").read_text())
+    record = json.loads((store / "uci-yacht.json").read_text())
     for part in record["runs"].values():
         del part["cpu_seconds"]
     return record

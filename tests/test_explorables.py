@@ -26,6 +26,7 @@ from book_utils.explorables.figures import (
     qball,
     shrinkage,
     spread_n,
+    temperature,
     train_circles,
 )
 from book_utils.linear import lstsq, ridge
@@ -242,6 +243,32 @@ def spread_n_cases():
         yield "sentence", [n, noise, RANDOM.choice([0, p]), w, RANDOM.standard_normal(), RANDOM.random()]
 
 
+def referral_cases():
+    for _ in range(20):
+        n, t, c = int(RANDOM.integers(1, 60)), RANDOM.integers(0, 51) / 100, RANDOM.integers(1, 16) / 100
+        doubt, wrong = RANDOM.integers(0, 501, n) / 1000, RANDOM.integers(0, 2, n)
+        yield "outcome", [doubt, wrong, t]
+        yield "cost", [doubt, wrong, t, c]
+        yield "costs", [doubt, wrong, [0, t, 1], c]
+        yield "sentence", ["std, p = 0.1", doubt, wrong, t, c]
+
+
+def temperature_cases():
+    for _ in range(20):
+        n, C, T = int(RANDOM.integers(1, 40)), int(RANDOM.integers(2, 11)), 2 ** RANDOM.uniform(-3, 3)
+        logits, y = 4 * RANDOM.standard_normal((n, C)).round(1), RANDOM.integers(0, C, n)
+        bins = int(RANDOM.integers(1, 31))
+        confidence, right = RANDOM.choice([RANDOM.random(n), np.ones(n)]), RANDOM.integers(0, 2, n)
+        yield "confidences", [logits, T]
+        yield "correct", [logits, y]
+        yield "nll", [logits, y, T]
+        yield "reliability", [confidence, right, bins]
+        yield "calibration_error", [confidence, right, bins]
+        yield "best", [logits, y, [-2, -1, 0, 1, 2, 3]]
+        yield "sentence", [T, int(bins), logits, y, 2 ** RANDOM.uniform(-3, 3)]
+    yield "sentence", [1, 1, [[0, 0], [0, 0]], [0, 1], 1]
+
+
 def mc_curves_cases():
     for seed in range(12):
         theta, x = RANDOM.standard_normal(481), RANDOM.uniform(-1, 1, int(RANDOM.integers(2, 30)))
@@ -398,10 +425,14 @@ TAKES = {
         state["n"], r, 10**log_share, *(state[k] for k in ("w_hat", "eps", "sigma"))),
     "qball": lambda state, q, t: (state["G"], state["w_hat"], q, t,
                                   qball.constrained_minimum(state["G"], state["w_hat"], q, t)),
+    "temperature": lambda state, log_T, bins: (
+        2**log_T, int(bins), *state["sets"]["clean"], 2 ** temperature.best(*state["sets"]["clean"], state["grid"])),
     "votes": lambda state, T: (state["votes"][:int(T)], False),
     "spread_n": lambda state, log_n, p: (
         2 ** int(log_n), state["noise"], p, spread_n.slope(*rows_of_a_line(state, log_n), p),
         *spread_n.posterior(*rows_of_a_line(state, log_n), state["noise"])),
+    "referral": lambda state, t, c: (
+        state["score"], *(state["scores"][state["score"]][key] for key in ("doubt", "wrong")), t, c),
     "shrinkage": lambda state, log_lam: (10**log_lam, 10 ** state["best"], *(state[k] for k in "U s Vt Uy y".split())),
     "variance_shift": lambda state, p, mean: (state["order"], p, mean),
 }

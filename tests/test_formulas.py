@@ -117,7 +117,7 @@ def mistakes():
 
 def test_each_mistake_is_shown_in_a_chapter_and_has_a_cure():
     found, _ = mistakes()
-    assert 20 <= len(found) <= 45
+    assert 20 <= len(found) <= 50
     for symptom, text in found.items():
         shown = text.partition("*Shown in* ")[2].partition("**Cure** ")[0]
         assert re.search(r"\.ipynb#[\w-]+|\{numref\}`fig-", shown), symptom

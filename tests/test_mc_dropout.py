@@ -448,8 +448,8 @@ def test_an_array_and_a_loader_show_a_bar_when_asked(capsys):
     model, x = network(), rows(10, 3)
     mc_predict(model, x, 5)
     assert capsys.readouterr().err == ""
-    for given in (x, DataLoader(x, batch_size=3)):
-        mc_predict(model, given, 5, progress=True)
+    for each in (x, DataLoader(x, batch_size=3)):
+        mc_predict(model, each, 5, progress=True)
         assert "50.0/50.0" in capsys.readouterr().err.split("\r")[-1]
 
 

@@ -153,10 +153,11 @@ def reading_minutes(path):
         if cell["cell_type"] == "code":
             folded = any(tag.startswith(("hide", "remove")) for tag in cell["metadata"].get("tags", []))
             lines += 0 if folded else len(text.splitlines())
-        elif text.startswith("## Exercises"):
-            break
         else:
-            words += len(re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "formula", text, flags=re.DOTALL).split())
+            reading, *exercises = re.split(r"^## Exercises$", text, flags=re.MULTILINE)
+            words += len(re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "formula", reading, flags=re.DOTALL).split())
+            if exercises:
+                break
     return 5 * round((words / 150 + lines / 15) / 5)
 
 

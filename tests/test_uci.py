@@ -1,6 +1,5 @@
 """The UCI benchmark: its networks compute what they say, its protocol is the authors', its records are whole."""
 
-import json
 import math
 import os
 import sys
@@ -12,12 +11,13 @@ import pytest
 import torch
 from conftest import ROOT
 
+from book_utils.records import read
 from book_utils.uncertainty import log_likelihood
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import uci as benchmark  # noqa: E402
 
-RECORDS = sorted((ROOT / "benchmarks" / "records").glob("*.json"))
+RECORDS = {path.stem[4:]: path for path in sorted((ROOT / "book_utils" / "records").glob("uci-*.json"))}
 P = torch.tensor([[0.1, 0.3, 0.0], [0.5, 0.01, 0.2]])  # two splits, three networks
 
 
@@ -135,12 +135,12 @@ def test_the_protocol_is_that_of_the_authors_files(name):
                     "n_splits": benchmark.N_SPLITS[name]}
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
-def test_a_record_holds_all_splits_at_the_full_protocol(path):
-    assert path.stat().st_size < 40_000
-    record = json.loads(path.read_text())
-    n_splits, grid = benchmark.N_SPLITS[path.stem], list(product(record["rates"], record["taus"]))
-    assert record["rates"] == benchmark.RATES and record["taus"] == benchmark.TAUS[path.stem]
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_holds_all_splits_at_the_full_protocol(name):
+    assert RECORDS[name].stat().st_size < 40_000
+    record = read(f"uci-{name}")
+    n_splits, grid = benchmark.N_SPLITS[name], list(product(record["rates"], record["taus"]))
+    assert record["rates"] == benchmark.RATES and record["taus"] == benchmark.TAUS[name]
     for times, figures in record["runs"].items():
         assert sorted(sum((setting["splits"] for setting in figures["settings"]), [])) == list(range(n_splits))
         assert {setting["n_passes"] for setting in figures["settings"]} == {10_000 if int(times) else 0}

@@ -21,12 +21,14 @@ from book_utils.explorables.figures.norm_axes import norm_axes
 from book_utils.explorables.figures.posterior_steps import posterior_steps
 from book_utils.explorables.figures.qball import qball
 from book_utils.explorables.figures.recorded import recorded
+from book_utils.explorables.figures.referral import referral
 from book_utils.explorables.figures.shrinkage import shrinkage
 from book_utils.explorables.figures.spread_n import spread_n
+from book_utils.explorables.figures.temperature import temperature
 from book_utils.explorables.figures.train_circles import train_circles
 from book_utils.explorables.figures.variance_shift import variance_shift
 from book_utils.explorables.figures.votes import votes
 
 __all__ = ["Explorable", "adaptive_ridge", "batch_mates", "collinear", "cover", "feature_masks", "jensen", "lab",
            "mc_curves", "neuron", "norm_axes", "posterior_steps", "qball", "question", "quiz", "recorded",
-           "shrinkage", "spread_n", "train_circles", "variance_shift", "votes"]
+           "referral", "shrinkage", "spread_n", "temperature", "train_circles", "variance_shift", "votes"]
