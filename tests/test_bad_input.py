@@ -93,6 +93,7 @@ ARGUMENTS = {
     "plots.panel_letters": lambda: {"axes": list(Figure().subplots(1, 2)), "names": ["left", "right"]},
     "plots.plot_band": lambda: {
         "x": np.arange(3.0), "runs": X, "color": "black", "label": "label", "ax": Figure().subplots()},
+    "records.read": lambda: {"name": "california"},
     "style.use_book_style": lambda: {},
 }
 # What functions return.
