@@ -453,6 +453,27 @@ def test_an_array_and_a_loader_show_a_bar_when_asked(capsys):
         assert "50.0/50.0" in capsys.readouterr().err.split("\r")[-1]
 
 
+class Fussy(nn.Module):
+    """It refuses to be called without rows, and keeps gradients whatever its caller says."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = network()
+
+    def forward(self, x):
+        if not len(x):
+            raise RuntimeError("no rows")
+        with torch.enable_grad():
+            return self.body(x)
+
+
+def test_whole_blocks_leave_no_empty_one_and_results_carry_no_gradient():
+    model, x = Fussy(), rows(128, 3)
+    prediction = mc_predict(model, x, 5, batch_size=64, seed=0, keep_samples=True)
+    assert len(prediction.mean) == 128
+    assert not any(part.requires_grad for part in (prediction.mean, prediction.std, prediction.samples))
+
+
 # What is left alone
 
 class RaisesHalfway(nn.Module):
