@@ -1,8 +1,8 @@
 """The course report's network on the California houses at full size, and draws of regions, for the chapter to read.
 
 Run it with `python benchmarks/california.py`. It writes `book_utils/records/california.json` after each training and
-skips what the file holds. An epoch at full size takes about a quarter of a minute of one core, and so does each ten of
-the hundred passes; a draw of regions takes seconds.
+skips what the file holds. An epoch at full size takes about ten seconds of one core, and each ten of the hundred passes
+half as long; a draw of regions takes seconds.
 
 What the report states: four hidden layers of 1024 ReLU units, dropout 0.1 behind each, batches of 64, mean squared
 error, 100 passes. What it leaves open, and what is taken here: a fifth of the rows to test on; inputs standardized by

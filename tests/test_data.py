@@ -12,7 +12,7 @@ from sklearn.datasets import load_diabetes, make_circles
 from sklearn.model_selection import train_test_split
 
 from book_utils import data
-from book_utils.data import california, circles, co2, diabetes, mnist5k
+from book_utils.data import california, circles, co2, diabetes, mnist5k, uci
 
 
 def test_a_split_holds_every_patient_once():
@@ -184,6 +184,34 @@ def test_carbon_dioxide_rises_and_breathes_once_a_year():
     assert np.allclose(ppm[:2], [316.1, np.mean([317.3, 317.6, 317.5, 316.4])])  # of weeks, as the file has them
 
 
+@pytest.mark.parametrize("name, n, d, n_splits", [
+    ("concrete", 1030, 8, 20), ("energy", 768, 8, 20), ("kin8nm", 8192, 8, 20),
+    ("naval-propulsion-plant", 11934, 16, 20), ("power-plant", 9568, 4, 20),
+    ("protein-tertiary-structure", 45730, 9, 5), ("wine-quality-red", 1599, 11, 20), ("yacht", 308, 6, 20)])
+def test_the_splits_of_a_uci_set_hold_all_its_rows_and_differ(name, n, d, n_splits):
+    first, last = had(lambda: uci(name, 0)), had(lambda: uci(name, n_splits - 1))
+    rows = [np.column_stack([np.vstack([s.X_train, s.X_test]), np.concatenate([s.y_train, s.y_test])])
+            for s in (first, last)]
+    assert rows[0].shape == (n, d + 1) and len(first.y_test) == len(last.y_test) and abs(len(first.y_test) - n / 10) < 1
+    assert np.array_equal(*(table[np.lexsort(table.T)] for table in rows))
+    assert not np.array_equal(first.y_test, last.y_test)
+    with pytest.raises(ValueError, match=f"split must be a whole number between 0 and {n_splits - 1}, not {n_splits}"):
+        uci(name, n_splits)
+
+
+def test_a_uci_split_stands_in_the_order_of_the_published_one():
+    split = had(lambda: uci("yacht", 0))
+    # index_train_0.txt begins with 73 and 304; these are the rows of data.txt, counted from 0.
+    assert split.X_train[1].tolist() == [-2.3, 0.6, 4.34, 4.23, 2.73, 0.375]
+    assert split.y_train[:2].tolist() == [0.69, 12.27]
+
+
+@pytest.mark.parametrize("name", ["boston", "../yacht", None, 3])
+def test_a_uci_set_that_is_none_is_refused(name):
+    with pytest.raises(ValueError, match="name must be one of concrete, energy, .*, yacht, not"):
+        uci(name, 0)
+
+
 def test_a_file_that_is_missing_or_another_is_refused_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("BOOK_UTILS_DATA", str(tmp_path))
     with pytest.raises(OSError, match="there is no co2.csv in that folder"):
@@ -191,6 +219,8 @@ def test_a_file_that_is_missing_or_another_is_refused_in_one_sentence(tmp_path, 
     (tmp_path / "co2.csv").write_text("date,co2\n19580329,316.1\n")
     with pytest.raises(OSError, match="is not the file"):
         co2()
+    with pytest.raises(OSError, match="there is no uci/yacht/data/data.txt in that folder: get it from https.*/yacht/"):
+        uci("yacht", 0)
 
 
 def test_a_download_that_fails_or_is_cut_short_is_said_in_one_sentence(tmp_path, monkeypatch):

@@ -41,9 +41,9 @@ def compare(arguments, changes=None):
 
 def missing(path):
     """Why the data of a chapter cannot be had here, in a sentence, or nothing."""
-    for name in sorted(set(re.findall(r"\b(california|co2)\(", path.read_text(encoding="utf-8")))):
+    for name in sorted(set(re.findall(r"\b(california|co2|uci)\(", path.read_text(encoding="utf-8")))):
         try:
-            getattr(data, name)()
+            getattr(data, name)(*(["yacht", 0] if name == "uci" else []))
         except OSError as error:
             return str(error)
     return ""
