@@ -253,13 +253,22 @@ def variational_dropout():
 
 def california():
     """The growth of the error against that of the spread, in draws of regions: a steep cloud beside the diagonal."""
-    spread, error = np.array([
-        (1.07, 1.31), (1.05, 1.1), (1, 1.08), (1.06, 0.97), (1.08, 1.32), (1.14, 1.3), (0.99, 0.97), (1.02, 1.04),
-        (1.09, 1.21), (1.04, 1.08), (1.02, 1.31), (0.93, 1.01), (0.94, 0.93), (1.03, 1.4), (0.97, 0.89), (1.06, 1.29),
-        (1.05, 1.21), (0.97, 0.97)]).T
+    from book_utils.records import read
+
+    draws = [run["figures"] for run in read("california")["runs"] if run["part"] == "regions" and run["epochs"] == 10]
+    spread, error = ([figures[f"{name}, equal price"] for figures in draws] for name in ("std", "error"))
     limits = ((0.7, 1.5), (0.8, 1.45))
     diagonal = path(points([0.8, 1.45], [0.8, 1.45], *limits), "line truth")
     return diagonal + dots(points(spread, error, *limits), "dropout dot", 3.5)
+
+
+def calibration():
+    """A reliability diagram: answers that are surer than they are right, and the diagonal."""
+    limits, confidence = ((0, 1), (0, 1)), np.linspace(0.12, 0.97, 9)
+    right = confidence - 0.75 * confidence * (1 - confidence) + np.tile([0.03, -0.03, 0], 3)
+    gaps = "".join(path(points([c, c], [c, r], *limits), "none line") for c, r in zip(confidence, right, strict=True))
+    diagonal = path(points([0, 1], [0, 1], *limits), "line truth")
+    return diagonal + gaps + dots(points(confidence, right, *limits), "none dot", 4)
 
 
 def decisions():
@@ -271,12 +280,3 @@ def decisions():
     border = path(points([price, price], [0, 1], *limits), "line truth")
     right = dots(points(doubt[~wrong], height[~wrong], *limits), "data dot", 2)
     return away + border + right + dots(points(doubt[wrong], height[wrong], *limits), "dot", 3.5)
-
-
-def calibration():
-    """A reliability diagram: answers that are surer than they are right, and the diagonal."""
-    limits, confidence = ((0, 1), (0, 1)), np.linspace(0.12, 0.97, 9)
-    right = confidence - 0.75 * confidence * (1 - confidence) + np.tile([0.03, -0.03, 0], 3)
-    gaps = "".join(path(points([c, c], [c, r], *limits), "none line") for c, r in zip(confidence, right, strict=True))
-    diagonal = path(points([0, 1], [0, 1], *limits), "line truth")
-    return diagonal + gaps + dots(points(confidence, right, *limits), "none dot", 4)

@@ -13,6 +13,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from conftest import had
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -163,6 +164,8 @@ def test_a_wrong_argument_gives_a_right_result_or_a_value_error(function, tmp_pa
     call = getattr(importlib.import_module(f"book_utils.{module}"), name)
     options = {p.name for p in inspect.signature(call).parameters.values() if p.kind is not p.VAR_KEYWORD}
     assert set(ARGUMENTS[function]()) == options
+    if module == "data":
+        had(lambda: call(**ARGUMENTS[function]()))
     wrong = []
     for argument in ARGUMENTS[function]():
         for odd, value in ODD.items():

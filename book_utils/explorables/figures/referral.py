@@ -50,12 +50,12 @@ def scores():
     """By name: the doubt, whether the answer is wrong, and the probability of a malignant tumor, of 285 cases."""
     stored = json.loads(STORED.read_text(encoding="utf-8"))
     truth, found = np.array(stored["malignant"], bool), {}
-    for p, (prob, std) in stored["nets"].items():
-        prob = np.array(prob)
-        wrong = ((prob > 0.5) != truth).astype(int)
-        for name, doubt in (("1 − max", np.minimum(prob, 1 - prob).round(3)), ("std", np.array(std))):
-            found[f"{name}, p = {p}"] = {"doubt": doubt, "wrong": wrong, "prob": prob}
-    return {name: found[name] for name in ("std, p = 0.1", "std, p = 0.5", "1 − max, p = 0.1", "1 − max, p = 0.5")}
+    for name in ("std", "1 − max"):
+        for p, (prob, std) in stored["nets"].items():
+            prob = np.array(prob)
+            doubt = np.array(std) if name == "std" else np.minimum(prob, 1 - prob).round(3)
+            found[f"{name}, p = {p}"] = {"doubt": doubt, "wrong": ((prob > 0.5) != truth).astype(int), "prob": prob}
+    return found
 
 
 def referral():
