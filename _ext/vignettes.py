@@ -280,3 +280,13 @@ def decisions():
     border = path(points([price, price], [0, 1], *limits), "line truth")
     right = dots(points(doubt[~wrong], height[~wrong], *limits), "data dot", 2)
     return away + border + right + dots(points(doubt[wrong], height[wrong], *limits), "dot", 3.5)
+
+
+def published_tables():
+    """Ours against theirs, six data sets: five on the diagonal, one far above it."""
+    limits, theirs = ((0, 1), (0, 1)), np.array([0.17, 0.3, 0.46, 0.62, 0.84])
+    ours = theirs + np.array([0.02, -0.03, 0.01, 0.03, -0.02])
+    diagonal = path(points([0.04, 0.96], [0.04, 0.96], *limits), "line truth")
+    bars = "".join(path(points([x, x], [y - 0.08, y + 0.08], *limits), "dropout line")
+                   for x, y in zip([0.08, *theirs], [0.6, *ours], strict=True))
+    return diagonal + bars + dots(points([0.08, *theirs], [0.6, *ours], *limits), "dropout dot", 4)

@@ -4,8 +4,6 @@ Run it with `python benchmarks/gpu.py`. It writes `book_utils/records/gpu.json`,
 """
 
 import argparse
-import json
-import os
 import time
 from pathlib import Path
 
@@ -47,21 +45,16 @@ def main():
     torch.set_num_threads(1)
     record = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, "uci": []}
 
-    def write():
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(record) + "\n")
-        os.replace(part, path)
-
     for name, times in RUNS:
         splits = list(range(uci.N_SPLITS[name]))
         start = time.perf_counter()
         result = uci.cell(name, times, splits, uci.FULL, 0, "cuda")
         record["uci"].append({"name": name, "times": times, "seconds": uci.rounded(time.perf_counter() - start),
                               **uci.columns(result["splits"])})
-        write()
+        uci.write(path, record)
     for device in ("cuda", "cpu"):
         record[f"predictions_{device}"] = predictions(device)
-        write()
+        uci.write(path, record)
 
 
 if __name__ == "__main__":

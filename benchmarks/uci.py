@@ -365,6 +365,14 @@ def columns(splits):
     return {name: columns([figures[name] for figures in splits]) for name in splits[0]}
 
 
+def write(path, record):
+    """A JSON file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(record) + "\n")
+    os.replace(part, path)
+
+
 def write_record(folder, name, times, settings, results):
     """Put what a set has at these epochs into its file, beside what it has at others."""
     path = folder / f"uci-{name}.json"
@@ -377,10 +385,7 @@ def write_record(folder, name, times, settings, results):
         "versions": [one for i, one in enumerate(versions) if one not in versions[:i]],
         **columns([split for result in results for split in result["splits"]])}
     record["runs"] = dict(sorted(record["runs"].items(), key=lambda item: int(item[0])))
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps(record) + "\n")
-    os.replace(part, path)  # whole or not at all
+    write(path, record)
 
 
 def table(folder):

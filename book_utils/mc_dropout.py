@@ -296,6 +296,10 @@ def mc_predict(model, x, n_passes=100, *, masks="per_row", seed=None, keep_sampl
     A mask depends on the seed, the number of its layer, the pass and the row. Inside recurrent layers, attention and
     layers of your own, torch draws the masks, seeded for each pass of 64 rows.
 
+    Masks are drawn by the CPU, so that a seed means the same masks on every device. On a GPU that is the slow part:
+    for wide layers and many rows a loop of passes inside `dropout_active` took down to a ninetieth of the time there
+    (`benchmarks/gpu.py`).
+
     Passes are computed side by side where that gives what one after the other gives, which is tried on some rows of
     each block. What cannot be seen, and stays off: dropout written by hand behind ``if self.training``; attention
     called with ``dropout_p=self.drop.p if self.training else 0``, where `drop` is a layer (a number is noticed);

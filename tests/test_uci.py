@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, had
 
+from book_utils.data import uci
 from book_utils.records import read
 from book_utils.uncertainty import log_likelihood
 
@@ -152,3 +153,49 @@ def test_a_record_holds_all_splits_at_the_full_protocol(name):
         if "grid_ll" in figures:
             for p, tau, lls in zip(*(figures[key] for key in ("p", "tau", "grid_ll")), strict=True):
                 assert lls[grid.index((p, tau))] == max(lls)
+
+
+def test_published_figures_are_those_of_the_logs_as_far_as_they_are_printed():
+    published = read("published")
+    assert published["sources"]["paper"]["spread"] == "standard error"
+    assert published["sources"]["log 2016"]["spread"] == "standard deviation"
+    for figures in published["figures"].values():
+        for printed, logged, root in (("paper", "log 2016", 20**0.5), ("authors 2018", "logs 2018", 1)):
+            if {printed, logged} <= figures.keys():
+                for which in ("rmse", "ll"):
+                    mean, spread = figures[logged][which]
+                    # the readme of 2018 was written before the runs of ten networks whose logs these are
+                    assert figures[printed][which][0] == pytest.approx(mean, abs=0.006 if root > 1 else 0.03)
+                    if root > 1:
+                        assert figures[printed][which][1] == pytest.approx(spread / root, abs=0.006)
+
+
+def test_the_settings_of_2016_are_those_of_the_records():
+    for name, (p, tau, _) in benchmark.AS_IN_2016.items():
+        run = read(f"uci-{name}")["runs"]["2016"]
+        assert set(run["p"]) == {p} and set(run["tau"]) == {benchmark.rounded(tau)}
+        assert "grid_ll" not in run
+
+
+def test_as_in_2016_batches_are_of_32_and_nothing_is_chosen(monkeypatch):
+    seen = {}
+
+    def train(part, p, decay, **options):
+        seen.update(options, rows=part.y_fit.shape[1], p=p, decay=decay)
+        return benchmark.Networks.drawn(p, part.X_fit.shape[-1], options["hidden"], options["seeds"])
+
+    split = had(lambda: uci("yacht", 0))
+    monkeypatch.setattr(benchmark, "train", train)
+    benchmark.cell("yacht", 2016, [0, 3], 10, 0, "cpu")
+    assert seen["batch"] == 32 and seen["epochs"] == 400 and seen["rows"] == len(split.y_train)
+    assert seen["decay"].tolist() == [[pytest.approx(0.1**2 * 0.99 / (2 * 277 * 0.541869562034))]] * 2
+
+
+@pytest.mark.parametrize("name", [name for name in RECORDS if "10" in read(f"uci-{name}")["runs"]])
+def test_the_card_gives_the_figures_of_the_processor(name):
+    for run in read("gpu")["uci"]:
+        if run["name"] == name:
+            here = read(f"uci-{name}")["runs"][str(run["times"])]["scores"]
+            for method in ("dropout", "network", "ensemble"):
+                off = np.subtract(run["scores"][method]["rmse"], here[method]["rmse"])
+                assert abs(off.mean()) <= 4 * off.std(ddof=1) / math.sqrt(off.size)
