@@ -12,7 +12,8 @@ first 80 % of the training rows; the pair with the best log-likelihood on the re
 T = 10000 passes; the log-likelihood is that of the targets in their own unit.
 
 `--times 2016` is the code that the paper's table came from: batches of 32, 400 epochs on all training rows, and one
-p, tau and l a set, which had been chosen once for all splits. Nothing is chosen again.
+p, tau and l a set, which had been chosen once for all splits. Nothing is chosen again. `--times 2016b` is its later
+version: the same with batches of 128 and 4000 epochs.
 
 The rivals see the same rows, and choose on the same rest: the penalty of ridge, the trees of boosting, and each its own
 precision of Gaussian noise. The networks without dropout are trained as those with it, at p = 0, five for each split:
@@ -283,15 +284,16 @@ def network_figures(name, splits, *, times, n_passes, seed, device, progress):
     } for s in range(S)]
 
 
-def figures_of_2016(name, splits, *, n_passes, seed, device, progress):
+def figures_of_2016(name, splits, *, times, n_passes, seed, device, progress):
     """For each split: the scores of one dropout network, trained as the code of 2016 did."""
     _, final = parts(name, splits, device=device)
-    (p, tau, length), epochs, S = AS_IN_2016[name], 10 * EPOCHS[name], len(splits)
+    (p, tau, length), S = AS_IN_2016[name], len(splits)
+    batch, epochs = (32, 10 * EPOCHS[name]) if times == "2016" else (BATCH, 100 * EPOCHS[name])
     seeds = np.array([np.random.SeedSequence([seed, split]).generate_state(2) for split in splits]).T.tolist()
     rates, taus = (torch.full((S, 1), value, device=device) for value in (p, tau))
     decay = length**2 * (1 - rates) / (2 * final.y_fit.shape[1] * taus)
-    with tqdm(total=epochs, disable=not progress, leave=False, desc=f"{name} as in 2016, epochs") as bar:
-        networks = train(final, rates, decay, hidden=HIDDEN[name], epochs=epochs, seeds=seeds[0], bar=bar, batch=32)
+    with tqdm(total=epochs, disable=not progress, leave=False, desc=f"{name} {times}, epochs") as bar:
+        networks = train(final, rates, decay, hidden=HIDDEN[name], epochs=epochs, seeds=seeds[0], bar=bar, batch=batch)
     rmse, (ll,), first = mc_scores(networks, final, taus[None], n_passes, seeds[1])
     off, y = without_masks(networks, final), final.y.double().cpu().numpy()
     return [{"p": p, "tau": rounded(tau), "scores": {
@@ -345,7 +347,7 @@ RIVALS = {"linear": linear, "ridge": penalized, "boosting": boosting}
 
 def cell(name, times, splits, n_passes, seed, device, *, progress=False):
     """The figures of some splits of a set: of networks, or, at no epochs, of what is none."""
-    networks = figures_of_2016 if times == 2016 else partial(network_figures, times=times)
+    networks = partial(figures_of_2016 if isinstance(times, str) else network_figures, times=times)
     started, threads = time.process_time(), torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -384,7 +386,7 @@ def write_record(folder, name, times, settings, results):
         "settings": settings, "cpu_seconds": round(sum(result["cpu_seconds"] for result in results), 1),
         "versions": [one for i, one in enumerate(versions) if one not in versions[:i]],
         **columns([split for result in results for split in result["splits"]])}
-    record["runs"] = dict(sorted(record["runs"].items(), key=lambda item: int(item[0])))
+    record["runs"] = dict(sorted(record["runs"].items(), key=lambda item: (int(item[0].strip("b")), item[0])))
     write(path, record)
 
 
@@ -403,8 +405,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     usual = list(TAUS)[:6]
     parser.add_argument("names", nargs="*", metavar="SET", help=f"the first six of {', '.join(TAUS)}")
-    parser.add_argument("--times", type=int, nargs="+", default=[10],
-                        help="how many times 40 epochs; 2016: as in the code of the paper")
+    parser.add_argument("--times", nargs="+", default=["10"], choices=["10", "100", "2016", "2016b"],
+                        help="how many times 40 epochs; 2016, 2016b: as in the code of the paper, first and later")
     parser.add_argument("--workers", type=int, default=1, help="processes; -1: one a core")
     parser.add_argument("--cluster", help="the address of a Dask scheduler")
     parser.add_argument("--device", default="cpu", help="where the networks are: cpu, cuda")
@@ -428,7 +430,8 @@ def main():
             stack.enter_context(Client(options.cluster))
             stack.enter_context(joblib.parallel_config("dask"))
         task = partial(cell, progress=options.workers == 1 and not options.cluster)
-        for name, times in product(options.names or usual, [0, *options.times]):
+        chosen = [0, *(times if times.startswith("2016") else int(times) for times in options.times)]
+        for name, times in product(options.names or usual, chosen):
             splits = list(range(min(options.splits, N_SPLITS[name])))
             together = options.together if times else len(splits)
             settings = [{"name": name, "times": times, "splits": splits[i:i + together],
