@@ -12,13 +12,14 @@ import html
 import json
 import re
 import struct
+import zlib
 from html.entities import html5
 from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
 
-ENOUGH = 200  # characters of a description
+LITTLE, ENOUGH = 80, 200  # characters of a description
 
 
 def plain(node):
@@ -39,14 +40,14 @@ def plain(node):
 
 
 def describe(doctree):
-    """The first sentences of a page, about ENOUGH characters of its first paragraph that has any."""
+    """The first sentences of a page's first paragraph that has any: LITTLE characters or more, and about ENOUGH."""
     section, said = next(doctree.findall(nodes.section)), ""
     for paragraph in section.findall(nodes.paragraph):
         if paragraph.parent is not section or said:
             continue
         text = re.sub(r"\s+([.,:;])", r"\1", " ".join(plain(paragraph).split()))
         for sentence in re.split(r"(?<=[.?!])\s+", text):
-            if said and len(said) + len(sentence) >= ENOUGH:
+            if len(said) >= LITTLE and len(said) + len(sentence) >= ENOUGH:
                 break
             if "\0" not in sentence:
                 said = f"{said} {re.sub(':$', '.', sentence)}".strip()
@@ -113,4 +114,5 @@ def add_tags(app, page, template, context, doctree):
 def setup(app):
     app.connect("doctree-read", keep_description)
     app.connect("html-page-context", add_tags)
-    return {"parallel_read_safe": True, "env_version": 1}
+    # Changing this file rebuilds every page.
+    return {"parallel_read_safe": True, "env_version": zlib.crc32(Path(__file__).read_bytes())}

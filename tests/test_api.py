@@ -93,7 +93,7 @@ def test_code_that_names_an_entry_leads_to_it(book, entries, page):
         words = re.match(rf"(?:book_utils\.)?({'|'.join(MODULES)})\.(\w+)", code.get_text())
         if words and (target := f"book_utils.{words[1]}.{words[2]}") in entries:
             found += 1
-            assert code.parent.name == "a" and code.parent["href"].endswith(f"reference/api.html#{target}"), code
+            assert code.parent.name == "a" and code.parent["href"].endswith(f"api.html#{target}"), code
     assert found >= {"reference/formulas": 60, "reference/mistakes": 10}.get(page, 1)
 
 

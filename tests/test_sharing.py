@@ -72,6 +72,7 @@ def page(*paragraphs):
     ([[nodes.Text("It is a "), addnodes.pending_xref("", nodes.inline("", "word"), refdomain="doc", reftype="myst",
                                                      refexplicit=True), nodes.Text(".")]], "It is a word."),
     ([[nodes.Text(f"{'a' * 150}. {'b' * 60}. c.")]], "a" * 150 + "."),
+    ([[nodes.Text(f"{'a' * 50}. {'b' * 190}. c.")]], "a" * 50 + ". " + "b" * 190 + "."),
     ([[nodes.Text(f"{'a' * 250}. b.")]], "a" * 250 + "."),
 ])
 def test_a_description_is_whole_sentences_without_formulas(sharing, paragraphs, expected):
