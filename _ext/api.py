@@ -173,7 +173,8 @@ def link_code(app, doctree):
     """Lead from code in a text to the entry of what it names."""
     known = app.api_names
     for entry in list(doctree.findall(nodes.title_reference)):  # single backticks in a docstring
-        entry.replace_self(nodes.literal(entry.rawsource, entry.astext()))
+        words = " ".join(entry.rawsource.strip("`").split())  # its text has got typographic quotes
+        entry.replace_self(nodes.literal(entry.rawsource, words))
     for code in list(doctree.findall(nodes.literal)):
         if isinstance(code.parent, nodes.reference | addnodes.pending_xref | nodes.title):
             continue

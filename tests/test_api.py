@@ -62,8 +62,8 @@ def test_an_entry_names_the_arguments_that_the_thing_takes(entries, module):
         shown = " ".join(entries[f"book_utils.{module}.{name}"].split())
         assert shown.removeprefix("class ").startswith(f"{module}.{name}"), shown
         if inspect.isfunction(value):
-            signature = re.sub(r",? ?\)$", "", shown.partition("(")[2]).replace("( ", "(")
-            given = [re.split("[=:]", one)[0].strip(" *") for one in re.split(r", (?![^(]*\))", signature)]
+            signature = shown.partition("(")[2].removesuffix(")")
+            given = [one.partition("=")[0].strip("*") for one in re.split(r", (?![^(]*\))", signature)]
             assert [one for one in given if one] == list(inspect.signature(value).parameters), shown
 
 
@@ -74,6 +74,8 @@ def test_an_entry_has_the_parts_of_its_docstring(book):
     assert ">>> path = ridge_path" in entry.select_one("pre").get_text()
     assert entry.select_one('a[href="#book_utils.linear.ridge"]')
     assert entry.find(string=re.compile("`")) is None
+    constant = soup(book, "reference/api").find(id="book_utils.style.COLORS").find_parent("dl")
+    assert constant.select_one("code").get_text() == 'COLORS["l2"]'
 
 
 def test_used_in_names_the_chapters_whose_code_uses_it(book, api):
