@@ -3,7 +3,7 @@ CHAPTER ?=
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: help book test test-portability lab execute serve repository clean python
+.PHONY: help book test test-portability links lab execute serve repository clean python
 
 help:           ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -22,6 +22,9 @@ test: .venv/test ## run every check
 
 test-portability: .venv/test ## compare all chapters under other thread counts and instruction sets
 	$(BIN)/python tools/portability.py
+
+links: book     ## ask every address outside of the book whether it still answers
+	@$(BIN)/python tools/links.py
 
 lab: .venv/test ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab chapters

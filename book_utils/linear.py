@@ -203,7 +203,7 @@ def ridge_path(X, y, lams, *, centered=False):
 def soft_threshold(z, t):
     """Move every number toward zero by t, and what is within t of zero to exactly zero.
 
-    S(z, t) = sign(z) max(|z| - t, 0), the minimizer over w of (w - z)²/2 + t |w|.
+    S(z, t) = sign(z) ``max(|z| - t, 0)``, the minimizer over w of ``(w - z)²/2 + t |w|``.
 
     Parameters
     ----------
@@ -300,7 +300,7 @@ def lasso_path(X, y, lams):
     Returns
     -------
     (k, d) array
-        One row of weights for each penalty, in the order of `lams`. From lam = max |Xᵀy| / n on, all are
+        One row of weights for each penalty, in the order of `lams`. From ``lam = max |Xᵀy| / n`` on, all are
         exactly 0. The weights for lam = 0 are those of `lstsq`, the shortest minimizer. Where features
         repeat each other several w can have the smallest J; one of them is returned.
 

@@ -12,6 +12,7 @@ COLORS = {
     "dropout": "#009E73",
     "norm": "#7A5C00",
 }
+"""The color of each meaning, as in `COLORS["l2"]`."""
 
 
 def _book_font():

@@ -14,6 +14,7 @@ import pytest
 import repository
 import yaml
 from conftest import ROOT
+from PIL import Image
 from project import chapters
 
 URL = "https://github.com/ada-l/penalties.book"
@@ -47,6 +48,7 @@ def assert_all_say(root, url):
     assert config.get("repository", {}).get("url") == url
     assert [config["html"].get(button, False) for button in BUTTONS] == [url is not None] * 3
     assert ("colab_url" in config.get("launch_buttons", {})) == (url is not None)
+    assert ("baseurl" in config["html"]) == (url is not None)
     for path in chapters(root):
         first = nbformat.read(path, as_version=4).cells[0]
         assert first.source == repository.colab_cell(url), f"{path}: run `make repository URL={url}`"
@@ -77,6 +79,15 @@ def test_only_lines_about_the_address_change(copy):
     for old, new in zip(before, after, strict=True):
         rest = [line for line in old.splitlines() if line and not about.search(line)]
         assert rest == [line for line in new.splitlines() if line and not about.search(line)]
+
+
+@pytest.mark.parametrize("url, pages", [
+    ("https://github.com/Ada-L/Penalties.book", "https://ada-l.github.io/Penalties.book/"),
+    ("https://github.com/ada/ada.github.io", "https://ada.github.io/"),
+    ("https://github.com/Ada/Ada.github.io", "https://ada.github.io/"),
+])
+def test_the_pages_of_a_repository_have_an_address(url, pages):
+    assert repository.pages_url(url) == pages
 
 
 def test_yaml_edit_keeps_comments_and_other_sections():
@@ -164,3 +175,12 @@ def test_a_built_page_with_an_address_links_its_own_source(copy):
     assert (copy / "_build" / "html" / chapter.parent / image).resolve().exists()
     assert "google.colab" not in re.sub(r"<script.*?</script>", "", html, flags=re.S), "the Colab cell is shown"
     assert not re.findall(r'<(?:script|img|iframe|source)\b[^>]*src="(?:https?:)?//', html)
+    for page, kind in ((chapter, "article"), ("chapters/index", "website")):
+        html = (copy / "_build" / "html" / f"{page}.html").read_text()
+        pages = repository.pages_url(URL)
+        said = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)"', html))
+        assert re.findall(r'<link rel="canonical" href="([^"]*)"', html) == [said["og:url"]] == [f"{pages}{page}.html"]
+        assert (said["og:type"], said["twitter:card"]) == (kind, "summary_large_image")
+        picture = copy / "_build" / "html" / said["og:image"].removeprefix(pages)
+        assert Image.open(picture).size == (int(said["og:image:width"]), int(said["og:image:height"]))
+        assert len(said["og:image:alt"]) > 25

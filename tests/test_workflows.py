@@ -21,10 +21,27 @@ def test_actions_are_pinned_and_end_in_time():
     assert [name for name, job in JOBS.items() if "timeout-minutes" not in job] == []
 
 
-def test_only_the_job_that_deploys_may_write_and_only_to_pages():
+def test_only_the_job_that_deploys_and_the_one_that_reports_may_write():
+    """Each only what it must; the one that reports runs none of the book's code, nor anybody else's."""
     assert all(yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"} for path in WORKFLOWS)
-    for job in JOBS.values():
-        assert job.get("permissions") == ({"pages": "write", "id-token": "write"} if deploys(job) else None)
+    for name, job in JOBS.items():
+        rights = {"pages": "write", "id-token": "write"} if deploys(job) else None
+        if name == ("links", "report"):
+            rights = {"issues": "write"}
+            assert [list(step) for step in job["steps"]] == [["run"]]
+        assert job.get("permissions") == rights
+
+
+def test_addresses_are_asked_every_week_and_an_issue_says_which_fail():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "links.yml").read_text())
+    [when] = workflow[True]["schedule"]  # YAML reads `on` as true
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", when["cron"])
+    check, report = workflow["jobs"]["check"], workflow["jobs"]["report"]
+    assert any("tools/links.py" in step.get("run", "") for step in check["steps"])
+    assert report["needs"] == "check" and report["env"]["BROKEN"] == "${{ needs.check.outputs.broken }}"
+    [step] = report["steps"]
+    assert "gh issue create" in step["run"] and "gh issue comment" in step["run"]
+    assert "${{" not in step["run"]  # what a page says is never part of a command
 
 
 def test_what_is_published_is_the_book_that_passed_on_main():

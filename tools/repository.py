@@ -1,8 +1,9 @@
 """Write the address of the book's repository wherever it is needed: `make repository URL=https://github.com/you/fork`.
 
 The address stands in one place, `[project.urls] Repository` in pyproject.toml. From there it goes into _config.yml
-(source, edit, issue and Colab buttons) and into the first cell of every notebook, which installs `book_utils` in
-Colab. Until somebody who owns a repository sets it, there are no buttons and that cell installs nothing.
+(source, edit, issue and Colab buttons; where GitHub Pages shows the book, for canonical links and the pictures of
+shared pages) and into the first cell of every notebook, which installs `book_utils` in Colab. Until somebody who owns a
+repository sets it, there are no buttons and that cell installs nothing.
 """
 
 import re
@@ -67,8 +68,15 @@ def set_yaml(text, section, key, value):
     return text.replace(block, changed)
 
 
+def pages_url(url):
+    """Where GitHub Pages shows the book; with a domain of your own, change `baseurl` in _config.yml."""
+    owner, name = url.removeprefix("https://github.com/").split("/")
+    host = f"{owner.lower()}.github.io"
+    return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
+
+
 def set_config(text, url):
-    """_config.yml with the address and the buttons that need it."""
+    """_config.yml with the address, and what needs it."""
     for section, key, value in (
         ("repository", "url", url),
         ("repository", "branch", "main"),
@@ -78,6 +86,7 @@ def set_config(text, url):
         ("html", "use_repository_button", "true"),
         ("html", "use_edit_page_button", "true"),
         ("html", "use_issues_button", "true"),
+        ("html", "baseurl", pages_url(url)),
     ):
         text = set_yaml(text, section, key, value)
     return text
