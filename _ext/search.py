@@ -1,8 +1,8 @@
 """The search: what `search.js` looks through, `_static/search-text.js`, which also works from a plain folder.
 
 Sphinx ranks whole pages, finds headings only if the query is half of them, and fetches every result's page to cut a
-summary out of it, which a browser refuses on file://. Here each section, each term of the glossary and each entry of the
-bibliography is one entry. A section is also known by the terms whose explanation in the glossary leads to it.
+summary out of it, which a browser refuses on file://. Here each section, each term of the glossary and each entry of
+the bibliography is one entry. A section is also known by the terms whose explanation in the glossary leads to it.
 """
 
 import json
@@ -43,8 +43,9 @@ def targets(docname, node):
 
 
 def read_entries(docname, doctree):
-    """What a page offers: (anchor, heading, text, where its links lead if it is a term of the glossary) of each entry."""
-    for node in doctree.findall(lambda one: isinstance(one, (nodes.section, nodes.definition_list_item, nodes.citation))):
+    """(anchor, heading, text, links) of each entry of a page; links matter only in the glossary, elsewhere are none."""
+    kinds = nodes.section, nodes.definition_list_item, nodes.citation
+    for node in doctree.findall(lambda one: isinstance(one, kinds)):
         if isinstance(node, nodes.section):
             yield node["ids"][0], clean(*node[0]), clean(*node[1:]), []
         elif isinstance(node, nodes.citation):
@@ -54,7 +55,7 @@ def read_entries(docname, doctree):
 
 
 def explained(pages):
-    """{"page#anchor": the terms that are explained there}; a term that only says "see" is explained where that one is."""
+    """{"page#anchor": the terms explained there}; a term that says "See …" is explained where that one is."""
     terms = {f"{page}#{anchor}": rest for page, entries in pages.items() for anchor, *rest in entries if rest[-1]}
     found = {}
     for term, text, links in terms.values():

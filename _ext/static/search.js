@@ -125,7 +125,7 @@
   }
 
   addEventListener("DOMContentLoaded", () => {
-    const [status, list, more] = ["status", "results", "more"].map((name) => document.getElementById(`search-${name}`));
+    const [status, list, more] = document.getElementById("search-results").children;
     const query = new URLSearchParams(location.search).get("q")?.trim() ?? "";
     const field = document.querySelector("form.search input");
     field.value = query;
