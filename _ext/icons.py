@@ -22,7 +22,7 @@ def shrink_icons(app, exception):
     pages = Path(app.outdir)
     static = pages / "_static"
     # Without the folder no page has changed, so Sphinx has not laid the theme's files anew.
-    if exception is not None or app.builder.format != "html" or not (static / "vendor").exists():
+    if exception is not None or app.builder.name != "html" or not (static / "vendor").exists():
         return
     used = set()
     for page in pages.rglob("*.html"):

@@ -29,7 +29,7 @@ def load_on_demand(app, pagename, templatename, context, doctree):
 
 def copy_mathjax(app, exception):
     """Copy what `tex-chtml` needs out of the package that carries MathJax 3."""
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.name != "html":
         return
     startup = next(f for f in files("sphinx-mathjax-offline") if f.match("static/mathjax/startup.js"))
     source, target = Path(startup.locate()).parent, Path(app.outdir) / "_static" / "mathjax"

@@ -43,20 +43,21 @@ def targets(docname, node):
 
 
 def read_entries(docname, doctree):
-    """(anchor, heading, text, links) of each entry of a page; links matter only in the glossary, elsewhere are none."""
+    """(ids, heading, text, links) of each entry of a page; links matter only in the glossary, elsewhere are none."""
     kinds = nodes.section, nodes.definition_list_item, nodes.citation
     for node in doctree.findall(lambda one: isinstance(one, kinds)):
         if isinstance(node, nodes.section):
-            yield node["ids"][0], clean(*node[0]), clean(*node[1:]), []
+            yield node["ids"], clean(*node[0]), clean(*node[1:]), []
         elif isinstance(node, nodes.citation):
-            yield node["ids"][0], clean(*node[0]), clean(*node[1:]), []
+            yield node["ids"], clean(*node[0]), clean(*node[1:]), []
         elif node[0]["ids"]:
-            yield node[0]["ids"][0], clean(*node[0]), clean(*node[-1]), list(targets(docname, node[-1]))
+            yield node[0]["ids"], clean(*node[0]), clean(*node[-1]), list(targets(docname, node[-1]))
 
 
 def explained(pages):
     """{"page#anchor": the terms explained there}; a term that says "See …" is explained where that one is."""
-    terms = {f"{page}#{anchor}": rest for page, entries in pages.items() for anchor, *rest in entries if rest[-1]}
+    terms = {f"{page}#{name}": rest for page, entries in pages.items() for ids, *rest in entries if rest[-1]
+             for name in ids}
     found = {}
     for term, text, links in terms.values():
         if text.startswith("See "):
@@ -69,7 +70,7 @@ def explained(pages):
 
 def write_search_text(app, exception):
     """Renew the pages that this build wrote, keep the others, forget those that are gone."""
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.name != "html":
         return
     kept = Path(app.doctreedir) / "search-text.json"
     old = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
@@ -79,11 +80,12 @@ def write_search_text(app, exception):
     for page, entries in pages.items():
         chapter = app.chapters.get(page)
         place = chapter.label if chapter else clean(*app.env.titles[page])
-        for k, (anchor, heading, text, _) in enumerate(entries):
-            entry = {"page": page, "anchor": anchor if k else "", "place": place, "heading": heading, "text": text}
+        for k, (ids, heading, text, _) in enumerate(entries):
+            entry = {"page": page, "anchor": ids[0] if k else "", "place": place, "heading": heading, "text": text,
+                     "terms": [term for name in ids for term in terms.get(f"{page}#{name}", [])]}
             if not k and chapter:
-                entry |= {"topic": chapter.topic}
-            book.append(entry | {"terms": terms.get(f"{page}#{anchor}", [])})
+                entry["topic"] = chapter.topic
+            book.append(entry)
     lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in book)
     (Path(app.outdir) / "_static" / "search-text.js").write_text(f"const book = [\n{lines}\n];\n", encoding="utf-8")
 

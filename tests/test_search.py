@@ -161,10 +161,10 @@ def test_a_term_is_found_where_it_is_explained(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "_ext")
     explained = importlib.import_module("search").explained
     pages = {
-        "glossary": [("glossary", "Glossary", "", []),
-                     ("term-SVD", "SVD", "See singular value decomposition.", ["glossary#term-singular"]),
-                     ("term-singular", "singular value decomposition", "A = U S V.", ["one#svd", "glossary#term-SVD"]),
-                     ("term-Cp", "Cp", "Of the SVD.", ["glossary#term-SVD"])],
-        "one": [("svd", "Circles", "", [])],
+        "glossary": [(["glossary"], "Glossary", "", []),
+                     (["term-SVD"], "SVD", "See singular value decomposition.", ["glossary#term-singular"]),
+                     (["term-singular"], "singular value decomposition", "A = U S V.", ["one#id8", "glossary#term-SVD"]),
+                     (["term-Cp"], "Cp", "Of the SVD.", ["glossary#term-SVD"])],
+        "one": [(["circles", "id8"], "Circles", "", [])],
     }
-    assert explained(pages) == {"one#svd": ["SVD", "singular value decomposition"]}
+    assert explained(pages) == {"one#id8": ["SVD", "singular value decomposition"]}

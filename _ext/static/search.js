@@ -21,14 +21,15 @@
   };
 
   // A word of the text is what was asked for in another form ("penalties", "penalty"), or begins with it.
-  const matches = (asked, word) =>
-    stem(word) === stem(asked) || (asked.length > 2 && word.startsWith(asked));
+  const matches = (asked, word) => word[0] === asked[0] &&
+    (stem(word) === stem(asked) || (asked.length > 2 && word.startsWith(asked)));
   // In a heading it may also be its short form: "norm" for "normalization".
   const abbreviates = (asked, word) => word.length > 3 && asked.startsWith(word);
 
   // How far a heading is about what was asked, from 0 to 1.
   const about = (asked, heading) => {
     const words = contentOf(heading);
+    if (!words.length) return 0;
     const hit = (one, word) => matches(one, word) || abbreviates(one, word);
     const found = asked.filter((one) => words.some((word) => hit(one, word))).length / asked.length;
     const used = words.filter((word) => asked.some((one) => hit(one, word))).length / words.length;
@@ -36,11 +37,10 @@
   };
 
   // How much the text says of it, from 0 to 1: often, in few words, and side by side as they were asked.
-  const says = (asked, query, text, words) => {
-    const counts = asked.map((one) => words.filter((word) => matches(one, word)).length);
-    const often = counts.map((count) => count / (count + 1 + words.length / 300));
-    const mean = often.reduce((sum, one) => sum + one, 0) / asked.length;
-    return mean * (asked.length > 1 && !plain(text).includes(query) ? 0.5 : 1);
+  const says = (counts, length, together) => {
+    const often = counts.map((count) => count / (count + 1 + length / 300));
+    const mean = often.reduce((sum, one) => sum + one, 0) / counts.length;
+    return mean * (counts.length > 1 && !together ? 0.5 : 1);
   };
 
   // The entries that have all words asked for, or, if none has, those with most of them; the best first.
@@ -52,16 +52,17 @@
     const pages = new Map();
     const scored = book.map((entry, order) => {
       const words = wordsOf(entry.text);
-      const titles = [entry.heading, entry.topic ?? "", ...entry.terms];
-      const has = new Set(asked.filter((one) => words.some((word) => matches(one, word)) ||
-        titles.some((title) => wordsOf(title).some((word) => matches(one, word) || abbreviates(one, word)))));
+      const counts = asked.map((one) => words.filter((word) => matches(one, word)).length);
+      const titles = wordsOf([entry.heading, entry.topic, ...entry.terms].join(" "));
+      const has = new Set(asked.filter((one, k) =>
+        counts[k] || titles.some((word) => matches(one, word) || abbreviates(one, word))));
       if (!pages.has(entry.page)) pages.set(entry.page, new Set());
       has.forEach((one) => pages.get(entry.page).add(one));
       const score = Math.max(
         40 * (entry.topic ? about(asked, entry.topic) : 0),
         30 * Math.max(0, ...entry.terms.map((term) => about(asked, term))),
         20 * about(asked, entry.heading),
-      ) + 10 * says(asked, phrase, entry.text, words);
+      ) + 10 * says(counts, words.length, plain(entry.text).includes(phrase));
       return { entry, score, has, order };
     });
     const count = ({ entry, has }) => (entry.anchor || !has.size ? has : pages.get(entry.page)).size;
