@@ -60,7 +60,7 @@ def explained(pages):
              for name in ids}
     found = {}
     for term, text, links in terms.values():
-        if text.startswith("See "):
+        if text.startswith("See ") and links[0] in terms:
             links = terms[links[0]][-1]
         for place in links:
             if place not in terms:
@@ -72,7 +72,7 @@ def write_search_text(app, exception):
     """Renew the pages that this build wrote, keep the others, forget those that are gone."""
     if exception is not None or app.builder.name != "html":
         return
-    kept = Path(app.doctreedir) / "search-text.json"
+    kept = Path(app.doctreedir) / "search-entries.json"
     old = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     pages = {name: found for name, found in sorted((old | app.search_entries).items()) if name in app.env.found_docs}
     kept.write_text(json.dumps(pages, ensure_ascii=False), encoding="utf-8")

@@ -163,7 +163,7 @@ def test_a_term_is_found_where_it_is_explained(monkeypatch):
     pages = {
         "glossary": [(["glossary"], "Glossary", "", []),
                      (["term-SVD"], "SVD", "See singular value decomposition.", ["glossary#term-singular"]),
-                     (["term-singular"], "singular value decomposition", "A = U S V.", ["one#id8", "glossary#term-SVD"]),
+                     (["term-singular"], "singular value decomposition", "A = USV.", ["one#id8", "glossary#term-SVD"]),
                      (["term-Cp"], "Cp", "Of the SVD.", ["glossary#term-SVD"])],
         "one": [(["circles", "id8"], "Circles", "", [])],
     }
