@@ -5,6 +5,8 @@ sort accents behind z.
 """
 
 import unicodedata
+import zlib
+from pathlib import Path
 
 from pybtex.plugin import register_plugin
 from pybtex.style.formatting.unsrt import Style as Unsrt
@@ -18,7 +20,7 @@ def label(entry):
     """What stands in the text: "Gal and Ghahramani, 2016a". The letter is a part of the year in references.bib."""
     data = {"entry": entry, "style": CITED}
     names = CITED.person.author_or_editor_or_title(full=False).format_data(data)
-    return f"{names}, {year.format_data(data)}"
+    return f"{names.render_as('text')}, {year.format_data(data)}"
 
 
 def place(entry):
@@ -40,4 +42,5 @@ def mend_list(app, pagename, templatename, context, doctree):
 def setup(app):
     register_plugin("pybtex.style.formatting", "book", Style)
     app.connect("html-page-context", mend_list)
-    return {"parallel_read_safe": True}
+    # Changing this file rebuilds every page.
+    return {"parallel_read_safe": True, "env_version": zlib.crc32(Path(__file__).read_bytes())}
