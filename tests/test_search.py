@@ -153,6 +153,7 @@ def test_it_is_accessible_and_fits_a_phone(search):
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(100)
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert here.results.first.evaluate("one => getComputedStyle(one).backgroundImage") == "none"
     low = page.locator("article.bd-article :is(button, input)").evaluate_all(
         "all => all.filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44).length")
     page.set_viewport_size({"width": 1280, "height": 900})
