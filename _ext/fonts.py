@@ -13,9 +13,9 @@ FONTS = {  # what a reader loads is in _static/fonts, named as here
     "serif": ["Regular", "It", "Bold"],
     "sans": ["Regular", "Semibold"],
 }
-# Latin, accents that stand on a letter, Greek, then punctuation, sub- and superscripts, currency, arrows, mathematics.
+# Latin, accents that stand on a letter, Greek, punctuation, sub- and superscripts, currency, ℓ, arrows, mathematics.
 RANGES = [(0x20, 0x7E), (0xA0, 0x17F), (0x300, 0x308), (0x391, 0x3D6), (0x2010, 0x203A), (0x2070, 0x208E),
-          (0x20AC, 0x20AC), (0x2190, 0x2193), (0x2200, 0x22FF), (0x25A0, 0x25CF)]
+          (0x20AC, 0x20AC), (0x2113, 0x2113), (0x2190, 0x2193), (0x2200, 0x22FF), (0x25A0, 0x25CF)]
 
 
 def cut_fonts(app, exception):

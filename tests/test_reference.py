@@ -3,8 +3,10 @@
 import ast
 import json
 import re
+import string
 
 import pytest
+from bs4 import BeautifulSoup
 from project import ROOT, chapters
 
 CHAPTERS = chapters()
@@ -82,6 +84,23 @@ def test_every_term_is_linked_or_points_on():
     assert idle == [], "No chapter links these terms: link them, or make them point on ('See {term}`...`')."
     lost = [term for term, definition in terms.items() if not re.search(r"Chapter: \[|\{term\}`", definition)]
     assert lost == [], "These terms lead neither to a chapter nor to another term."
+
+
+def test_the_glossary_goes_from_a_to_z(book):
+    page = BeautifulSoup((book / "chapters/reference/glossary.html").read_text(encoding="utf-8"), "html.parser")
+    groups, letter = {}, None
+    for one in page.select("article .rubric.letter, article dl.glossary dt"):
+        if one.name == "dt":
+            groups[letter].append(one.find(string=True))
+        else:
+            letter = one.get_text()
+            groups[letter] = []
+            assert one["id"] == f"letter-{letter}"
+    assert list(groups) == sorted(groups) and set(groups) <= set(string.ascii_uppercase)
+    assert [link["href"] for link in page.select("p.letters a")] == [f"#letter-{letter}" for letter in groups]
+    terms = [term for terms in groups.values() for term in terms]
+    assert [term for letter, terms in groups.items() for term in terms if term[0].upper() != letter] == []
+    assert terms == sorted(terms, key=str.lower) and len(terms) == len(entries())
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

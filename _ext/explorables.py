@@ -1,6 +1,7 @@
 """The directive ```` ```{explorable} NAME ````: the figure that moves, `book_utils.explorables.NAME()`, in a page."""
 
 import sys
+import zlib
 from pathlib import Path
 
 from docutils import nodes
@@ -32,7 +33,16 @@ class ExplorableDirective(SphinxDirective):
         return [moving, addnodes.only("", still, expr="not html")]
 
 
+def mark_explorables(app, doctree, docname):
+    """Give the box around an explorable a class, which CSS cannot derive from a tag name that only starts with pnd-."""
+    for node in doctree.findall(nodes.raw):
+        if node["format"] == "html" and node.astext().lstrip().startswith("<pnd-"):
+            node["classes"].append("explorable")
+
+
 def setup(app):
     sys.path.insert(0, str(app.confdir))  # the book's own book_utils, whether or not one is installed
     app.add_directive("explorable", ExplorableDirective)
-    return {"parallel_read_safe": True}
+    app.connect("doctree-resolved", mark_explorables)
+    # Changing this file rebuilds every page.
+    return {"parallel_read_safe": True, "env_version": zlib.crc32(Path(__file__).read_bytes())}
