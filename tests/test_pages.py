@@ -462,6 +462,9 @@ def test_search_finds_the_page(open_page, address, protocol):
     page.locator("#pst-search-dialog input[name=q]").fill(word)
     page.keyboard.press("Enter")
     page.wait_for_url("**/search.html?q=*")
+    page.locator("#search-results ul.search li").first.wait_for()
+    if (more := page.get_by_role("button", name=re.compile("Show all"))).is_visible():
+        more.click()
     result = page.locator("#search-results ul.search li").filter(has=page.locator(f'a[href*="{address}"]')).first
     result.locator(".context").wait_for(timeout=5000)
     assert len(result.locator(".context").inner_text()) > 25
