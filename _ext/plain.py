@@ -10,7 +10,6 @@ import json
 import os
 import posixpath
 import re
-import shutil
 from pathlib import Path
 
 import pybtex.plugin
@@ -43,8 +42,11 @@ def left_raw(text):
     for line in text.splitlines():
         if re.match(r"[> ]*```", line) and not re.match(r"[> ]*```+\{", line):
             code = not code
-        elif not code and RAW.search(re.sub(r"^(> ?)+", "", line)):
-            yield line
+        elif not code:
+            bare = re.sub(r"^(> ?)+", "", line)
+            bare = re.sub(r"(\{[\w:.+-]+\}`)|(?<!`)(`+)(?!`).+?\2", lambda part: part[1] or "``", bare)  # no code
+            if RAW.search(bare):
+                yield line
 
 
 def markdown(node):
@@ -205,8 +207,7 @@ def write(app, error):
     if error or app.builder.name != "html":
         return
     html = Path(app.outdir)
-    folder = html.parent / "notebooks"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder, written = html.parent / "notebooks", []
     for name in sorted(app.env.found_docs):
         if app.env.doc2path(name).endswith(".ipynb"):
             copy = plain(app, name)
@@ -215,6 +216,9 @@ def write(app, error):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 base = site(app) or f"{Path(os.path.relpath(html, path.parent)).as_posix()}/"
                 path.write_text(copy.replace(f"]({BASE}", f"]({base}"), encoding="utf-8")
+                written.append(path)
+    for path in set(folder.rglob("*.ipynb")) - set(written):
+        path.unlink()
 
 
 def open_plain(app, pagename, templatename, context, doctree):

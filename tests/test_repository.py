@@ -156,7 +156,7 @@ def test_a_built_page_with_an_address_links_its_own_source(copy):
     html = (copy / "_build" / "html" / chapter.with_suffix(".html")).read_text()
     assert sorted(MENUS.findall(html)) == ["launch", "source"]
     owner = URL.removeprefix("https://github.com/")
-    assert f"https://colab.research.google.com/github/{owner}/blob/main/{chapter}.ipynb" in links(html)
+    assert f"https://colab.research.google.com/github/{owner}/blob/notebooks/{chapter}.ipynb" in links(html)
     assert f"{URL}/edit/main/{chapter}.ipynb" in links(html)
     assert URL in links(html)
     assert any(link.startswith(f"{URL}/issues/new") for link in links(html))

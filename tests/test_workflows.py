@@ -1,5 +1,6 @@
 """The workflows: actions pinned to a commit, no more rights than they need, and published is what passed the tests."""
 
+import importlib
 import re
 
 import yaml
@@ -21,10 +22,17 @@ def test_actions_are_pinned_and_end_in_time():
     assert [name for name, job in JOBS.items() if "timeout-minutes" not in job] == []
 
 
-def test_only_the_job_that_deploys_may_write_and_only_to_pages():
+def pushes(job):
+    return any("git push" in step.get("run", "") for step in job["steps"])
+
+
+def test_only_the_jobs_that_publish_may_write_and_each_only_what_it_publishes():
     assert all(yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"} for path in WORKFLOWS)
     for job in JOBS.values():
-        assert job.get("permissions") == ({"pages": "write", "id-token": "write"} if deploys(job) else None)
+        rights = {"contents": "write"} if pushes(job) else None
+        rights = {"pages": "write", "id-token": "write"} if deploys(job) else rights
+        assert job.get("permissions") == rights
+        assert not rights or not any("checkout" in step.get("uses", "") for step in job["steps"])
 
 
 def test_what_is_published_is_the_book_that_passed_on_main():
@@ -36,3 +44,18 @@ def test_what_is_published_is_the_book_that_passed_on_main():
     assert "actions/upload-pages-artifact@" in steps[checks + 1]["uses"]
     uploads = [step for other in JOBS.values() for step in other["steps"] if "upload-pages" in step.get("uses", "")]
     assert len(uploads) == 1 and uploads[0]["with"]["path"] == "_build/html"
+
+
+def test_the_notebooks_that_colab_opens_are_those_that_passed_on_main(monkeypatch):
+    """One job pushes what the job with all checks has built, to the branch that the Colab button names."""
+    monkeypatch.syspath_prepend(ROOT / "_ext")
+    branch = importlib.import_module("plain").BRANCH
+    [(workflow, job)] = [(name[0], job) for name, job in JOBS.items() if pushes(job)]
+    assert job["if"] == "github.ref == 'refs/heads/main'"
+    steps = JOBS[workflow, job["needs"]]["steps"]
+    [checks] = [i for i, step in enumerate(steps) if step.get("run") == "bash .ci/run"]
+    [upload] = [i for i, step in enumerate(steps) if "actions/upload-artifact@" in step.get("uses", "")]
+    assert upload > checks and steps[upload]["with"] == {"name": "notebooks", "path": "_build/notebooks"}
+    get, push = job["steps"]
+    assert "actions/download-artifact@" in get["uses"] and get["with"] == {"name": "notebooks"}
+    assert f"--initial-branch={branch}" in push["run"] and push["run"].endswith(f'"$REMOTE" {branch}\n')
