@@ -3,7 +3,7 @@ CHAPTER ?=
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: help book test test-portability links lab execute serve repository clean python
+.PHONY: help book notebooks test test-portability links lab execute serve repository clean python
 
 help:           ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -11,6 +11,9 @@ help:           ## say what can be made
 book: .venv/book ## build the HTML book; needs no torch
 	@$(BIN)/jupyter-book build -W -n --keep-going --quiet .
 	@echo "Open $(CURDIR)/_build/html/index.html"
+
+notebooks: book ## plain copies of the chapters, for where MyST is not rendered: Colab, another JupyterLab
+	@echo "The plain notebooks are in $(CURDIR)/_build/notebooks"
 
 test: .venv/test ## run every check
 	$(BIN)/ruff check .

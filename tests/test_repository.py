@@ -167,10 +167,12 @@ def test_a_built_page_with_an_address_links_its_own_source(copy):
     html = (copy / "_build" / "html" / chapter.with_suffix(".html")).read_text()
     assert sorted(MENUS.findall(html)) == ["launch", "source"]
     owner = URL.removeprefix("https://github.com/")
-    assert f"https://colab.research.google.com/github/{owner}/blob/main/{chapter}.ipynb" in links(html)
+    assert f"https://colab.research.google.com/github/{owner}/blob/notebooks/{chapter}.ipynb" in links(html)
     assert f"{URL}/edit/main/{chapter}.ipynb" in links(html)
     assert URL in links(html)
     assert any(link.startswith(f"{URL}/issues/new") for link in links(html))
+    plain = (copy / "_build" / "notebooks" / chapter.with_suffix(".ipynb")).read_text()
+    assert "](https://ada-l.github.io/penalties.book/chapters/" in plain and "_build/html" not in plain
     image = re.search(r'<img[^>]*src="([^"]*logo_colab[^"]*)"', html)[1]
     assert (copy / "_build" / "html" / chapter.parent / image).resolve().exists()
     assert "google.colab" not in re.sub(r"<script.*?</script>", "", html, flags=re.S), "the Colab cell is shown"

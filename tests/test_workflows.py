@@ -1,5 +1,6 @@
 """The workflows: actions pinned to a commit, no more rights than they need, and published is what passed the tests."""
 
+import importlib
 import re
 
 import yaml
@@ -21,15 +22,21 @@ def test_actions_are_pinned_and_end_in_time():
     assert [name for name, job in JOBS.items() if "timeout-minutes" not in job] == []
 
 
-def test_only_the_job_that_deploys_and_the_one_that_reports_may_write():
-    """Each only what it must; the one that reports runs none of the book's code, nor anybody else's."""
+def pushes(job):
+    return any("git push" in step.get("run", "") for step in job["steps"])
+
+
+def test_only_the_jobs_that_publish_or_report_may_write():
+    """Each only what it must; those that may write check no code out, and the one that reports runs none."""
     assert all(yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"} for path in WORKFLOWS)
     for name, job in JOBS.items():
-        rights = {"pages": "write", "id-token": "write"} if deploys(job) else None
+        rights = {"contents": "write"} if pushes(job) else None
+        rights = {"pages": "write", "id-token": "write"} if deploys(job) else rights
         if name == ("links", "report"):
             rights = {"issues": "write"}
             assert [list(step) for step in job["steps"]] == [["run"]]
         assert job.get("permissions") == rights
+        assert not rights or not any("checkout" in step.get("uses", "") for step in job["steps"])
 
 
 def test_addresses_are_asked_every_week_and_an_issue_says_which_fail():
@@ -53,3 +60,18 @@ def test_what_is_published_is_the_book_that_passed_on_main():
     assert "actions/upload-pages-artifact@" in steps[checks + 1]["uses"]
     uploads = [step for other in JOBS.values() for step in other["steps"] if "upload-pages" in step.get("uses", "")]
     assert len(uploads) == 1 and uploads[0]["with"]["path"] == "_build/html"
+
+
+def test_the_notebooks_that_colab_opens_are_those_that_passed_on_main(monkeypatch):
+    """One job pushes what the job with all checks has built, to the branch that the Colab button names."""
+    monkeypatch.syspath_prepend(ROOT / "_ext")
+    branch = importlib.import_module("plain").BRANCH
+    [(workflow, job)] = [(name[0], job) for name, job in JOBS.items() if pushes(job)]
+    assert job["if"] == "github.ref == 'refs/heads/main'"
+    steps = JOBS[workflow, job["needs"]]["steps"]
+    [checks] = [i for i, step in enumerate(steps) if step.get("run") == "bash .ci/run"]
+    [upload] = [i for i, step in enumerate(steps) if "actions/upload-artifact@" in step.get("uses", "")]
+    assert upload > checks and steps[upload]["with"] == {"name": "notebooks", "path": "_build/notebooks"}
+    get, push = job["steps"]
+    assert "actions/download-artifact@" in get["uses"] and get["with"] == {"name": "notebooks"}
+    assert f"--initial-branch={branch}" in push["run"] and push["run"].endswith(f'"$REMOTE" {branch}\n')
