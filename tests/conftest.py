@@ -3,6 +3,7 @@
 Helpers of one module stand in that module.
 """
 
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -65,17 +66,16 @@ def book():
     return HTML
 
 
-MEASURED = pytest.StashKey()
-
-
 @pytest.fixture
-def measured(request):
+def measured(record_property):
     """A function that takes a line to print at the end of the run, passing or not."""
-    return request.config.stash.setdefault(MEASURED, []).append
+    return functools.partial(record_property, "measured")
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    if lines := config.stash.get(MEASURED, []):
+def pytest_terminal_summary(terminalreporter):
+    reports = [one for status in ("passed", "failed") for one in terminalreporter.stats.get(status, ())]
+    lines = [line for one in reports for name, line in getattr(one, "user_properties", ()) if name == "measured"]
+    if lines:
         terminalreporter.section("measured")
-        for line in lines:
+        for line in sorted(lines):
             terminalreporter.write_line(line)

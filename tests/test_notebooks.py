@@ -23,6 +23,8 @@ CELLS = {
     "explorable": "from book_utils.explorables import collinear\n\ncollinear()",
 }
 
+pytestmark = pytest.mark.xdist_group("notebooks")
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
