@@ -21,7 +21,7 @@ test: .venv/test ## run every check
 	$(BIN)/python tools/check_notebooks.py
 	$(MAKE) --no-print-directory book
 	$(MAKE) --no-print-directory book # nothing to do: passes, too
-	$(ONE_THREAD) $(BIN)/python -m pytest --doctest-modules $(WORKERS) --dist loadgroup --durations=15 book_utils tests
+	$(ONE_THREAD) $(BIN)/python -m pytest --doctest-modules $(WORKERS) --durations=15 book_utils tests
 	$(BIN)/python tools/compare.py
 
 test-portability: .venv/test ## compare all chapters under other thread counts and instruction sets

@@ -5,6 +5,7 @@ Helpers of one module stand in that module.
 
 import functools
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -64,6 +65,23 @@ def book():
     if not (HTML / "index.html").exists():
         pytest.fail("The book is not built: run `make book` first.")
     return HTML
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `-n`: the tests that share an opened page go to one process, and so do the others of a file.
+
+    In the order of the files, in which the long ones come before the many short ones of the pages.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPageOrFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            page = re.search(r"chapters/[^\]]*\.html-(file|http)\]$", nodeid)
+            return page[0] if page else nodeid.split("::")[0]
+
+    config.option.loadscopereorder = False
+    return ByPageOrFile(config, log)
 
 
 @pytest.fixture

@@ -42,8 +42,6 @@ def accepts(function, *keywords):
     names = {one.name for one in known}
     assert any(one.kind is one.VAR_KEYWORD for one in known) or names.issuperset(keywords), (function, keywords)"""
 
-pytestmark = pytest.mark.xdist_group("colab")
-
 
 def run(*command, **options):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)

@@ -38,8 +38,6 @@ MOVABLE = f"""() => {{
   return Boolean(found && found.shadowRoot && found.shadowRoot.querySelector("input[type=range]"));
 }}"""
 
-pytestmark = pytest.mark.xdist_group("jupyterlab")
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

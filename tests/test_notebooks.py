@@ -23,8 +23,6 @@ CELLS = {
     "explorable": "from book_utils.explorables import collinear\n\ncollinear()",
 }
 
-pytestmark = pytest.mark.xdist_group("notebooks")
-
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):

@@ -132,9 +132,8 @@ def open_page(browser, roots):
     return open_page
 
 
-# The pages over one protocol, then over the other. One worker has all tests of a page: it is opened once.
-VISITS = [pytest.param(name, marks=pytest.mark.xdist_group(name), id=name)
-          for name in (f"{page}-{protocol}" for protocol in PROTOCOLS for page in PAGES)]
+# The pages over one protocol, then over the other. In a run of several processes each page is opened in one of them.
+VISITS = [f"{page}-{protocol}" for protocol in PROTOCOLS for page in PAGES]
 over_http = pytest.mark.parametrize("visit", VISITS[len(PAGES):], indirect=True)
 from_a_folder = pytest.mark.parametrize("visit", VISITS[:len(PAGES)], indirect=True)
 
