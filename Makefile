@@ -2,6 +2,9 @@ PYTHON ?= python3
 CHAPTER ?=
 PORT ?= 8000
 BIN := .venv/bin
+# One process for each core, four at most (each may have a browser and a torch), and one thread in each.
+WORKERS := -n logical --maxprocesses 4
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: help book notebooks test test-portability links lab execute serve repository clean python
 
@@ -20,7 +23,8 @@ test: .venv/test ## run every check
 	$(BIN)/codespell
 	$(BIN)/python tools/check_notebooks.py
 	$(MAKE) --no-print-directory book
-	$(BIN)/python -m pytest --doctest-modules --durations=15 book_utils tests
+	$(MAKE) --no-print-directory book # nothing to do: passes, too
+	$(ONE_THREAD) $(BIN)/python -m pytest --doctest-modules $(WORKERS) --durations=15 book_utils tests
 	$(BIN)/python tools/compare.py
 
 test-portability: .venv/test ## compare all chapters under other thread counts and instruction sets

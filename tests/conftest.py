@@ -3,7 +3,9 @@
 Helpers of one module stand in that module.
 """
 
+import functools
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -65,17 +67,33 @@ def book():
     return HTML
 
 
-MEASURED = pytest.StashKey()
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `-n`: the tests that share an opened page go to one process, and so do the others of a file.
+
+    In the order of the files, in which the long ones come before the many short ones of the pages.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPageOrFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            page = re.search(r"chapters/[^\]]*\.html-(file|http)\]$", nodeid)
+            return page[0] if page else nodeid.split("::")[0]
+
+    config.option.loadscopereorder = False
+    return ByPageOrFile(config, log)
 
 
 @pytest.fixture
-def measured(request):
+def measured(record_property):
     """A function that takes a line to print at the end of the run, passing or not."""
-    return request.config.stash.setdefault(MEASURED, []).append
+    return functools.partial(record_property, "measured")
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    if lines := config.stash.get(MEASURED, []):
+def pytest_terminal_summary(terminalreporter):
+    reports = [one for status in ("passed", "failed") for one in terminalreporter.stats.get(status, ())]
+    lines = [line for one in reports for name, line in getattr(one, "user_properties", ()) if name == "measured"]
+    if lines:
         terminalreporter.section("measured")
-        for line in lines:
+        for line in sorted(lines):
             terminalreporter.write_line(line)

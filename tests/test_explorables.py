@@ -42,6 +42,12 @@ def made(name):
     return getattr(explorables, name)()
 
 
+@pytest.fixture(autouse=True)
+def same_draws():
+    """Each test draws the same numbers, whichever ran before it and wherever."""
+    RANDOM.bit_generator.state = np.random.default_rng(7).bit_generator.state
+
+
 @pytest.fixture
 def show(browser):
     """A function that opens an explorable alone on a page."""

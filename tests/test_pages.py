@@ -1,7 +1,9 @@
 """The built pages as a reader meets them: in a real browser, over http and from a folder, the network cut.
 
 Every page in `_toc.yml` is opened once for each protocol; the tests with a `visit` share that opened page, so a
-failure names page and protocol. The tests leave it as they found it.
+failure names page and protocol. What no protocol changes, layout, colors and controls, is looked at `from_a_folder`
+alone. The tests leave the page as they found it, but for its width: each sets the one that it needs, and those that
+need the same stand together. The last, test_accessibility, closes the page.
 """
 
 import base64
@@ -16,8 +18,6 @@ import itertools
 import json
 import re
 import statistics
-import subprocess
-import sys
 import threading
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ from conftest import HTML, ROOT
 from docutils import nodes
 from PIL import Image, ImageStat
 
-PROTOCOLS = ("http", "file")
+PROTOCOLS = ("file", "http")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 MAX_KILOBYTES = 1000
 
@@ -50,9 +50,6 @@ FRAME = """() => {
 KNOWN_THEME_ISSUES = {
     "region": "the book's title in the sidebar stands outside the landmarks of the page",
 }
-
-# The inside of MathJax's formulas: thousands of elements that no page of ours can change.
-UNSEEN_BY_AXE = {"exclude": [["mjx-math"], ["mjx-assistive-mml"]]}
 
 # Notes when the first formula and the first explorable are there.
 STOPWATCH = """
@@ -110,41 +107,44 @@ def roots(book):
 @pytest.fixture(scope="module")
 def open_page(browser, roots):
     """A function that opens a page and notes all that the browser asks for and says meanwhile."""
-    contexts = []
 
     def open_page(address, protocol, **options):
         root = roots[protocol]
         context = browser.new_context(viewport=WIDE, color_scheme="light", reduced_motion="reduce", **options)
-        contexts.append(context)
         context.set_default_timeout(120_000)  # a busy machine is no failure
         if options.get("java_script_enabled", True):
             context.add_init_script(STOPWATCH)
         page = context.new_page()
-        here = SimpleNamespace(page=page, protocol=protocol, address=address, foreign=[], said=[], responses=[])
-        page.route(re.compile(rf"^(?!{re.escape(root)}|data:|blob:)"), lambda route: route.abort())
-        page.on("request", lambda r: r.url.startswith((root, "data:", "blob:")) or here.foreign.append(r.url))
-        page.on("console", lambda m: m.type in ("error", "warning") and here.said.append(m.text))
-        page.on("pageerror", lambda error: here.said.append(str(error)))
-        page.on("requestfailed", lambda r: here.said.append(f"failed: {r.url}"))
-        page.on("response", lambda response: here.responses.append(response))
+        here = SimpleNamespace(page=page, root=root, protocol=protocol, address=address, close=context.close,
+                               foreign=[], said=[], responses=[])
+        context.route(re.compile(rf"^(?!{re.escape(root)}|data:|blob:)"), lambda route: route.abort())
+        context.on("request", lambda r: r.url.startswith((root, "data:", "blob:")) or here.foreign.append(r.url))
+        context.on("console", lambda m: m.type in ("error", "warning") and here.said.append(m.text))
+        context.on("weberror", lambda error: here.said.append(str(error.error)))
+        context.on("requestfailed", lambda r: here.said.append(f"failed: {r.url}"))
+        context.on("response", lambda response: here.responses.append(response))
         page.goto(f"{root}/{address}", wait_until="load")
         if options.get("java_script_enabled", True):
             page.evaluate(READY)
         here.loaded = tuple(here.responses)
         return here
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_page
 
 
-@pytest.fixture(scope="module", params=[f"{page}-{protocol}" for page in PAGES for protocol in PROTOCOLS])
+# The pages over one protocol, then over the other. In a run of several processes each page is opened in one of them.
+VISITS = [f"{page}-{protocol}" for protocol in PROTOCOLS for page in PAGES]
+over_http = pytest.mark.parametrize("visit", VISITS[len(PAGES):], indirect=True)
+from_a_folder = pytest.mark.parametrize("visit", VISITS[:len(PAGES)], indirect=True)
+
+
+@pytest.fixture(scope="module", params=VISITS)
 def visit(request, open_page):
     """One page, opened over one protocol."""
     address, protocol = request.param.rsplit("-", 1)
     here = open_page(address, protocol)
     yield here
-    here.page.close()
+    here.close()
 
 
 def test_asks_no_other_host(visit):
@@ -218,6 +218,7 @@ def test_icons_are_drawn(visit):
     assert bad == []
 
 
+@from_a_folder
 def test_alt_texts_say_something(visit):
     """Not missing, not the hash path that Jupyter Book writes by itself, at least 25 characters long."""
     bad = [
@@ -230,135 +231,6 @@ def test_alt_texts_say_something(visit):
         and (len(alt or "") < 25 or re.search(r"[0-9a-f]{16}|\.(png|svg|jpe?g|gif|webp)$", alt))
     ]
     assert bad == [], 'Give the cell `"mystnb": {"image": {"alt": …}}`, or the picture role="presentation".'
-
-
-def test_fits_a_phone(visit):
-    page = visit.page
-    page.set_viewport_size(PHONE)
-    page.wait_for_timeout(100)
-    too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    culprits = page.evaluate(
-        "[...document.querySelectorAll('article.bd-article *')].filter(one => one.getBoundingClientRect().right > 391)"
-        ".slice(0, 5).map(one => one.outerHTML.slice(0, 120))"
-    )
-    page.set_viewport_size(WIDE)
-    assert too_wide <= 0, culprits
-
-
-def picture_sizes(address):
-    """{name: (width in px, its smallest text in px)} of the pictures that a chapter's figures are stored as."""
-    path = ROOT / address.replace(".html", ".ipynb")
-    cells = nbformat.read(path, as_version=4).cells if path.exists() else []
-    sizes = {}
-    for output in (output for cell in cells for output in cell.get("outputs", [])):
-        about = output.get("metadata", {}).get("image/png", {})
-        if "text" in about:
-            name = hashlib.sha256(base64.b64decode(output.data["image/png"])).hexdigest()
-            sizes[f"{name}.png"] = about["width"], about["text"]
-            if "narrow" in about:
-                sizes[f"{name}-narrow.webp"] = about["narrow"]["width"], about["narrow"]["text"]
-    return sizes
-
-
-@pytest.mark.parametrize("view", [WIDE, PHONE], ids=["wide", "phone"])
-def test_text_in_pictures_can_be_read(visit, view):
-    page, sizes = visit.page, picture_sizes(visit.address)
-    page.set_viewport_size(view)
-    page.wait_for_function("""() => [...document.images].every((one) => {
-      const source = one.parentElement.querySelector(":scope > source");
-      const narrow = one.currentSrc.includes("-narrow.");
-      return one.complete && one.naturalWidth && (!source || narrow === matchMedia(source.media).matches);
-    })""")
-    shown = page.evaluate("[...document.querySelectorAll('.cell_output img')].filter(one => one.checkVisibility())"
-                          ".map(one => [one.currentSrc.split('/').pop(), one.getBoundingClientRect().width])")
-    page.set_viewport_size(WIDE)
-    text = {name: sizes[name][1] * width / sizes[name][0] for name, width in shown if name in sizes}
-    assert len(text) >= len([name for name in sizes if name.endswith(".png")]) - 2  # two may show elsewhere: as a table
-    assert {name: size for name, size in text.items() if not 11 <= size <= 18} == {}
-
-
-def test_reads_on_a_phone(visit):
-    """Displayed formulas are as large as those in the text, and a finger hits what unfolds."""
-    page = visit.page
-    page.set_viewport_size(PHONE)
-    page.wait_for_timeout(100)
-    inline, displayed, low = page.evaluate(
-        """() => {
-        const sizes = (which) => [...document.querySelectorAll(`article.bd-article ${which}`)]
-          .map((one) => parseFloat(getComputedStyle(one).fontSize));
-        const low = [...document.querySelectorAll("article.bd-article summary")]
-          .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 44);
-        return [sizes("section > p mjx-container"), sizes("section > div.math mjx-container[display]"),
-          low.map((one) => one.outerHTML)];
-      }"""
-    )
-    page.set_viewport_size(WIDE)
-    assert min(displayed, default=99) >= statistics.median(inline or [0])
-    assert low == []
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_type_is_the_books_own(open_page, protocol):
-    here = open_page("chapters/penalties/networks.html", protocol)
-    faces = here.page.evaluate("[...document.fonts].map(one => [one.family, one.weight, one.status])")
-    faces = {(family.strip('"'), weight, status) for family, weight, status in faces}
-    assert {("Book Serif", "normal", "loaded"), ("Book Sans", "600 700", "loaded")} <= faces
-    assert [one for one in faces if one[2] == "error"] == []
-    for place, family in (("article.bd-article h1 + p", "Book Serif"), ("article.bd-article h1", "Book Sans"),
-                          ("figcaption p", "Book Sans")):
-        style = here.page.locator(place).first.evaluate("one => [getComputedStyle(one).fontFamily, one.localName]")
-        assert style[0].startswith(f'"{family}"'), style
-    assert here.page.locator("figcaption p").first.evaluate("one => getComputedStyle(one).fontWeight") == "400"
-    assert sum(path.stat().st_size for path in (HTML / "_static" / "fonts").iterdir()) <= 120_000
-    here.page.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_is_cut_shows_it(open_page, scheme):
-    """A code block wider than the phone has a shade on the edge behind which there is more, and only there."""
-    page = open_page("chapters/penalties/networks.html", "file").page
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size(PHONE)
-    block = page.evaluate_handle(
-        "[...document.querySelectorAll('div.cell_input pre')]"
-        ".find(one => !one.closest('details') && one.scrollWidth > one.clientWidth + 60)"
-    ).as_element()
-    block.evaluate("one => { one.style.color = 'transparent'; one.innerHTML = one.textContent; }")
-
-    def shades():
-        picture = Image.open(io.BytesIO(block.screenshot())).convert("L")
-        w, h = picture.size
-        column = [ImageStat.Stat(picture.crop((x, 8, x + 4, h - 8))).mean[0] for x in (2, w // 2, w - 6)]
-        return [abs(column[0] - column[1]) > 8, abs(column[2] - column[1]) > 8]
-
-    seen = []
-    for place in (0, 30, 9999):
-        block.evaluate("(one, place) => { one.scrollLeft = place; }", place)
-        seen.append(shades())
-    page.close()
-    assert seen == [[False, True], [True, True], [True, False]]
-
-
-def test_accessibility(visit):
-    """axe-core in light (http) and dark (file), all that is folded away unfolded."""
-    page = visit.page
-    page.emulate_media(color_scheme="light" if visit.protocol == "http" else "dark")
-    page.evaluate("document.querySelectorAll('article details').forEach(one => { one.open = true; })")
-    page.evaluate("document.querySelectorAll('.toggle-button-hidden').forEach(one => one.click())")
-    # axe-core does not look at the contrast before a gradient.
-    flat = page.add_style_tag(content="pre, mjx-container, div { background-image: none !important; }")
-    page.wait_for_timeout(100)
-    ours, themes = [], []
-    for violation in Axe().run(page, UNSEEN_BY_AXE).response["violations"]:
-        for node in violation["nodes"]:
-            target = node["target"][0]
-            outer = target[0] if isinstance(target, list) else target
-            inside = page.evaluate("one => !!document.querySelector(one)?.closest('article.bd-article')", outer)
-            (ours if inside else themes).append((violation["id"], node["html"][:200], node.get("failureSummary")))
-    page.emulate_media(color_scheme="light")
-    flat.evaluate("one => one.remove()")
-    assert ours == []
-    assert [one for one in themes if one[0] not in KNOWN_THEME_ISSUES] == []
 
 
 def moving_figures(page):
@@ -378,9 +250,11 @@ def live_text(figure):
     )
 
 
+@from_a_folder
 def test_explorables_answer(visit):
     """A drag with the mouse and an arrow key change what the figure says; reset brings the first state back."""
     page = visit.page
+    page.set_viewport_size(WIDE)
     for figure in moving_figures(page):
         first = live_text(figure)
         for slider in figure.locator("input[type=range]").all():
@@ -431,18 +305,17 @@ def step_times(figure):
     return statistics.median(steps), statistics.median(steps) / statistics.median(frames)
 
 
+@over_http
 def test_weight_and_speed(visit, measured):
     """What the page loads, gzipped, and how long a slider step takes; prints both beside the time until it is ready."""
     sizes = {}
-    for response in visit.loaded if visit.protocol == "http" else ():
+    for response in visit.loaded:
         kind = response.request.resource_type
         sizes[kind] = sizes.get(kind, 0) + len(gzip.compress(response.body())) / 1000
     steps = [step_times(figure) for figure in moving_figures(visit.page)]
     seen = visit.page.evaluate("window.seen")
-    line = [f"{visit.address} ({visit.protocol})"]
-    if sizes:
-        parts = ", ".join(f"{kind} {size:.0f}" for kind, size in sorted(sizes.items(), key=lambda one: -one[1]))
-        line.append(f"{sum(sizes.values()):.0f} KB gzipped ({parts})")
+    parts = ", ".join(f"{kind} {size:.0f}" for kind, size in sorted(sizes.items(), key=lambda one: -one[1]))
+    line = [f"{visit.address}: {sum(sizes.values()):.0f} KB gzipped ({parts})"]
     line += [f"{what} after {ms:.0f} ms" for what, ms in sorted(seen.items())]
     line += [f"slider step {ms:.1f} ms, {share:.0%} of a frame" for ms, share in steps]
     measured("; ".join(line))
@@ -450,28 +323,210 @@ def test_weight_and_speed(visit, measured):
     assert max((share for _, share in steps), default=0) <= 1
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("address", PAGES)
-def test_search_finds_the_page(open_page, address, protocol):
-    """From the page's own dialog (Ctrl+K), with a word that the page holds; the result leads back to the page."""
-    here = open_page(address, protocol)
-    page = here.page
+def picture_sizes(address):
+    """{name: (width in px, its smallest text in px)} of the pictures that a chapter's figures are stored as."""
+    path = ROOT / address.replace(".html", ".ipynb")
+    cells = nbformat.read(path, as_version=4).cells if path.exists() else []
+    sizes = {}
+    for output in (output for cell in cells for output in cell.get("outputs", [])):
+        about = output.get("metadata", {}).get("image/png", {})
+        if "text" in about:
+            name = hashlib.sha256(base64.b64decode(output.data["image/png"])).hexdigest()
+            sizes[f"{name}.png"] = about["width"], about["text"]
+            if "narrow" in about:
+                sizes[f"{name}-narrow.webp"] = about["narrow"]["width"], about["narrow"]["text"]
+    return sizes
+
+
+@from_a_folder
+@pytest.mark.parametrize("view", [WIDE, PHONE], ids=["wide", "phone"])
+def test_text_in_pictures_can_be_read(visit, view):
+    page, sizes = visit.page, picture_sizes(visit.address)
+    page.set_viewport_size(view)
+    page.wait_for_function("""() => [...document.images].every((one) => {
+      const source = one.parentElement.querySelector(":scope > source");
+      const narrow = one.currentSrc.includes("-narrow.");
+      return one.complete && one.naturalWidth && (!source || narrow === matchMedia(source.media).matches);
+    })""")
+    shown = page.evaluate("[...document.querySelectorAll('.cell_output img')].filter(one => one.checkVisibility())"
+                          ".map(one => [one.currentSrc.split('/').pop(), one.getBoundingClientRect().width])")
+    text = {name: sizes[name][1] * width / sizes[name][0] for name, width in shown if name in sizes}
+    assert len(text) >= len([name for name in sizes if name.endswith(".png")]) - 2  # two may show elsewhere: as a table
+    assert {name: size for name, size in text.items() if not 11 <= size <= 18} == {}
+
+
+@from_a_folder
+def test_fits_a_phone(visit):
+    page = visit.page
+    page.set_viewport_size(PHONE)
+    page.wait_for_timeout(100)
+    too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    culprits = page.evaluate(
+        "[...document.querySelectorAll('article.bd-article *')].filter(one => one.getBoundingClientRect().right > 391)"
+        ".slice(0, 5).map(one => one.outerHTML.slice(0, 120))"
+    )
+    assert too_wide <= 0, culprits
+
+
+@from_a_folder
+def test_reads_on_a_phone(visit):
+    """Displayed formulas are as large as those in the text, and a finger hits what unfolds."""
+    page = visit.page
+    page.set_viewport_size(PHONE)
+    page.wait_for_timeout(100)
+    inline, displayed, low = page.evaluate(
+        """() => {
+        const sizes = (which) => [...document.querySelectorAll(`article.bd-article ${which}`)]
+          .map((one) => parseFloat(getComputedStyle(one).fontSize));
+        const low = [...document.querySelectorAll("article.bd-article summary")]
+          .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 44);
+        return [sizes("section > p mjx-container"), sizes("section > div.math mjx-container[display]"),
+          low.map((one) => one.outerHTML)];
+      }"""
+    )
+    assert min(displayed, default=99) >= statistics.median(inline or [0])
+    assert low == []
+
+
+def test_search_finds_the_page(visit):
+    """Asked as the page's own dialog (Ctrl+K) asks, with a word that the page holds; the result leads back to it."""
+    page = visit.page
+    page.set_viewport_size(WIDE)
     prose = " ".join(page.locator("article.bd-article > section p").all_inner_texts())
     word = max(re.findall(r"(?<![\w\\-])[a-z]{4,14}(?![\w-])", prose), key=len)
     page.keyboard.press("Control+k")
-    page.locator("#pst-search-dialog input[name=q]").fill(word)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/search.html?q=*")
-    page.locator("#search-results ul.search li").first.wait_for()
-    if (more := page.get_by_role("button", name=re.compile("Show all"))).is_visible():
+    field = page.locator("#pst-search-dialog input[name=q]")
+    field.wait_for()
+    asked = page.evaluate("() => [document.activeElement.name, document.activeElement.form?.action]")
+    page.keyboard.press("Escape")
+    field.wait_for(state="hidden")
+    assert asked == ["q", f"{visit.root}/search.html"]
+    results = page.context.new_page()
+    results.goto(f"{visit.root}/search.html?q={word}")
+    results.locator("#search-results ul.search li").first.wait_for()
+    if (more := results.get_by_role("button", name=re.compile("Show all"))).is_visible():
         more.click()
-    result = page.locator("#search-results ul.search li").filter(has=page.locator(f'a[href*="{address}"]')).first
-    result.locator(".context").wait_for(timeout=5000)
-    assert len(result.locator(".context").inner_text()) > 25
-    result.locator("a").first.click()
-    page.wait_for_url(f"**/{address}*")
-    assert (here.said, here.foreign) == ([], [])
+    result = results.locator("#search-results ul.search li").filter(has=results.locator(f'a[href*="{visit.address}"]'))
+    result.first.locator(".context").wait_for()
+    assert len(result.first.locator(".context").inner_text()) > 25
+    link = result.first.locator("a").first
+    assert urlsplit(link.evaluate("one => one.href"))._replace(query="", fragment="").geturl() == (
+        f"{visit.root}/{visit.address}")
+    if visit.protocol == "http":
+        link.click()
+        results.wait_for_url(f"**/{visit.address}*")
+        results.evaluate(READY)
+    assert (visit.said, visit.foreign) == ([], [])
+    results.close()
+
+
+# The rules of axe-core whose verdict depends on the color scheme.
+COLORS = ["color-contrast", "link-in-text-block"]
+
+# To axe-core, which compares every text with all that lies near it, a chapter is mostly the words of its code and the
+# parts of its formulas. Of the words of a kind in one block the first is left as it is, the others become plain text of
+# the block; a formula, into which axe-core does not look (thousands of elements that no page of ours can change),
+# becomes a letter of its color and size.
+SHORTEN = """() => {
+  for (const block of document.querySelectorAll("pre")) {
+    const seen = new Set();
+    for (const word of block.querySelectorAll("span")) {
+      const kind = word.cloneNode(false).outerHTML;
+      if (word.childElementCount || !seen.has(kind)) seen.add(kind);
+      else word.replaceWith(word.textContent);
+    }
+    block.normalize();
+  }
+  const formulas = [...document.querySelectorAll("mjx-container")].map((one) => {
+    const { width, height } = one.querySelector("mjx-math").getBoundingClientRect();
+    return [one, `display: inline-block; width: ${width}px; height: ${height}px`];
+  });
+  for (const [one, style] of formulas) {
+    one.replaceChildren(Object.assign(document.createElement("span"), { textContent: "x", style }));
+  }
+}"""
+
+
+@from_a_folder
+def test_accessibility(visit):
+    """axe-core, all that is folded away unfolded: every rule in light, those about colors in dark. Closes the page."""
+    page = visit.page
+    page.set_viewport_size(WIDE)
+    page.evaluate("document.querySelectorAll('article details').forEach(one => { one.open = true; })")
+    page.evaluate("document.querySelectorAll('.toggle-button-hidden').forEach(one => one.click())")
+    # axe-core does not look at the contrast before a gradient.
+    page.add_style_tag(content="pre, mjx-container, div { background-image: none !important; }")
+    page.evaluate(SHORTEN)
+    ours, themes = [], []
+    for scheme, rules in (("light", {}), ("dark", {"runOnly": COLORS})):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(100)
+        for violation in Axe().run(page, options={"resultTypes": ["violations"]} | rules).response["violations"]:
+            for node in violation["nodes"]:
+                target = node["target"][0]
+                outer = target[0] if isinstance(target, list) else target
+                inside = page.evaluate("one => !!document.querySelector(one)?.closest('article.bd-article')", outer)
+                (ours if inside else themes).append(
+                    (scheme, violation["id"], node["html"][:200], node.get("failureSummary")))
+    visit.close()
+    assert ours == []
+    assert [one for one in themes if one[1] not in KNOWN_THEME_ISSUES] == []
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_type_is_the_books_own(open_page, protocol):
+    here = open_page("chapters/penalties/networks.html", protocol)
+    faces = here.page.evaluate("[...document.fonts].map(one => [one.family, one.weight, one.status])")
+    faces = {(family.strip('"'), weight, status) for family, weight, status in faces}
+    assert {("Book Serif", "normal", "loaded"), ("Book Sans", "600 700", "loaded")} <= faces
+    assert [one for one in faces if one[2] == "error"] == []
+    for place, family in (("article.bd-article h1 + p", "Book Serif"), ("article.bd-article h1", "Book Sans"),
+                          ("figcaption p", "Book Sans")):
+        style = here.page.locator(place).first.evaluate("one => [getComputedStyle(one).fontFamily, one.localName]")
+        assert style[0].startswith(f'"{family}"'), style
+    assert here.page.locator("figcaption p").first.evaluate("one => getComputedStyle(one).fontWeight") == "400"
+    assert sum(path.stat().st_size for path in (HTML / "_static" / "fonts").iterdir()) <= 120_000
+    here.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_cut_shows_it(open_page, scheme):
+    """A code block wider than the phone has a shade on the edge behind which there is more, and only there."""
+    page = open_page("chapters/penalties/networks.html", "file").page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(PHONE)
+    block = page.evaluate_handle(
+        "[...document.querySelectorAll('div.cell_input pre')]"
+        ".find(one => !one.closest('details') && one.scrollWidth > one.clientWidth + 60)"
+    ).as_element()
+    block.evaluate("one => { one.style.color = 'transparent'; one.innerHTML = one.textContent; }")
+
+    def shades():
+        picture = Image.open(io.BytesIO(block.screenshot())).convert("L")
+        w, h = picture.size
+        column = [ImageStat.Stat(picture.crop((x, 8, x + 4, h - 8))).mean[0] for x in (2, w // 2, w - 6)]
+        return [abs(column[0] - column[1]) > 8, abs(column[2] - column[1]) > 8]
+
+    seen = []
+    for place in (0, 30, 9999):
+        block.evaluate("(one, place) => { one.scrollLeft = place; }", place)
+        seen.append(shades())
     page.close()
+    assert seen == [[False, True], [True, True], [True, False]]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_dialog_searches(open_page, protocol):
+    here = open_page(PAGES[1], protocol)
+    here.page.keyboard.press("Control+k")
+    here.page.locator("#pst-search-dialog input[name=q]").fill("ridge")
+    here.page.keyboard.press("Enter")
+    here.page.wait_for_url("**/search.html?q=ridge*")
+    here.page.locator("#search-results ul.search li a").first.click()
+    here.page.wait_for_url("**/chapters/**")
+    here.page.evaluate(READY)
+    assert (here.said, here.foreign) == ([], [])
+    here.close()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -481,7 +536,7 @@ def test_front_door(open_page, roots, protocol):
     here.page.goto(f"{roots[protocol]}/index.html")
     here.page.wait_for_url(f"**/{PAGES[0]}")
     assert (here.said, here.foreign) == ([], [])
-    here.page.close()
+    here.close()
 
 
 @pytest.mark.parametrize("address", PAGES)
@@ -492,7 +547,7 @@ def test_reads_without_scripts(open_page, address):
         for figure in here.page.locator(tag).all():
             inside = figure.locator("img, ol, ul").first.bounding_box()
             assert inside and inside["width"] > 100 and inside["height"] > 50, tag
-    here.page.close()
+    here.close()
 
 
 class Links(HTMLParser):
@@ -585,12 +640,6 @@ def test_a_fold_without_a_name_gets_one(monkeypatch):
         ("Setup, 3 lines",) * 2, ("Code, 1 line",) * 2, ("Figure, 2 lines",) * 2, ("Loop, 2 lines", "Hide")]
 
 
-def test_a_second_build_with_nothing_to_do_succeeds(book):
-    start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-    done = subprocess.run([*start, "build", "-W", "-n", "--quiet", "."], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @functools.cache
 def soup_of(address):
     return BeautifulSoup((HTML / address).read_text(encoding="utf-8"), "html.parser")
@@ -641,7 +690,7 @@ def test_a_search_for_a_topic_leads_to_its_chapter_first(open_page):
         here.page.goto(f"{HTML.as_uri()}/search.html?q={topic.replace(' ', '+')}")
         first = here.page.locator("#search-results ul.search li a").first
         assert page in first.get_attribute("href") and first.inner_text().startswith(f"{number} · {topic}")
-    here.page.close()
+    here.close()
 
 
 def test_the_cover_has_a_start_a_card_for_each_chapter_and_routes(book):

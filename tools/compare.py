@@ -20,7 +20,7 @@ from book_utils import data
 NBVAL = [
     *("-m", "pytest", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT}"),
     *("--nbval-sanitize-with", str(ROOT / "tests" / "sanitize.cfg"), "-p", "no:cacheprovider"),
-    *("-n", "2", "--dist", "loadfile", "-q", "--rootdir", str(ROOT)),
+    *("-n", "logical", "--maxprocesses", "4", "--dist", "loadfile", "-q", "--rootdir", str(ROOT)),
 ]
 
 
