@@ -94,7 +94,7 @@ def write_search_text(app, path):
 
 
 def finish(app, exception):
-    if exception is None and app.builder.format == "html":
+    if exception is None and app.builder.name == "html":
         static = Path(app.outdir) / "_static"
         copy_mathjax(static / "mathjax")
         shrink_icons(static, Path(app.outdir))
@@ -169,6 +169,7 @@ def setup(app):
     app.connect("build-finished", finish)
     app.add_css_file("repairs.css")
     app.add_js_file("repairs.js", loading_method="defer")
+    app.add_js_file("paper.js", loading_method="defer")
     # Changing this file rebuilds every page.
     version = zlib.crc32(Path(__file__).read_bytes())
     return {"parallel_read_safe": True, "parallel_write_safe": False, "env_version": version}
