@@ -3,7 +3,7 @@ CHAPTER ?=
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: help book test test-portability lab execute serve repository clean python
+.PHONY: help book pdf epub test test-portability lab execute serve repository clean python
 
 help:           ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -11,6 +11,14 @@ help:           ## say what can be made
 book: .venv/book ## build the HTML book; needs no torch
 	@$(BIN)/jupyter-book build -W -n --keep-going --quiet .
 	@echo "Open $(CURDIR)/_build/html/index.html"
+
+pdf: .venv/print book ## print the book to one PDF; needs a Chromium
+	@$(BIN)/python tools/pdf.py
+
+epub: .venv/print ## make an EPUB of the book; needs a Chromium
+	@rm -rf _build/epub
+	@$(BIN)/jupyter-book build -W -n --keep-going --quiet --builder custom --custom-builder epub .
+	@echo "Open $(CURDIR)/_build/epub/penalties-noise-and-doubt.epub"
 
 test: .venv/test ## run every check
 	$(BIN)/ruff check .
@@ -42,13 +50,18 @@ python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "This book needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12"; exit 1; }
 
-# The two environments are one folder; `test` adds to what `book` installed.
+# The environments are one folder; `print` adds to what `book` installed, and `test` to both.
 .venv/book: pyproject.toml constraints.txt | python
 	@test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book]'
 	@touch $@
 
+.venv/print: pyproject.toml constraints.txt | python
+	@test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,print]'
+	@touch .venv/book $@
+
 .venv/test: pyproject.toml constraints.txt requirements.txt | python
 	@test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch .venv/book $@
+	@touch .venv/book .venv/print $@

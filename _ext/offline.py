@@ -101,10 +101,15 @@ def finish(app, exception):
         write_search_text(app, static / "search-text.js")
 
 
-def copy_mathjax(target):
-    """Copy what `tex-chtml` needs out of the package that carries MathJax 3."""
+def mathjax_folder():
+    """Where the package that carries MathJax 3 has it."""
     startup = next(f for f in files("sphinx-mathjax-offline") if f.match("static/mathjax/startup.js"))
-    source = Path(startup.locate()).parent
+    return Path(startup.locate()).parent
+
+
+def copy_mathjax(target):
+    """Copy what `tex-chtml` needs."""
+    source = mathjax_folder()
     parts = ["startup", *MATHJAX_PARTS, "output/chtml/fonts/tex"]
     parts += [f"input/tex/extensions/{name}" for name in MATHJAX_AUTOLOAD]
     fonts = (source / "output/chtml/fonts/woff-v2").glob("*.woff")

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
-from project import CHROMIUM_FLAGS, ROOT, chromium, pages
+from project import ROOT, pages, start_chromium
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
@@ -150,13 +150,11 @@ def name_outline(file, headings):
 
 def make(printed, target):
     """Print pages of the built book to one PDF."""
-    if chromium() is None:
-        raise SystemExit("No Chromium found: install it, or set BROWSER_PATH.")
     joined = HTML.parent / "pdf" / "book.html"  # beside html, as its addresses say
     joined.parent.mkdir(exist_ok=True)
     joined.write_text(join(printed), encoding="utf-8")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        browser = start_chromium(playwright)
         page = browser.new_page()
         page.set_default_timeout(0)
         page.goto(joined.as_uri())

@@ -65,6 +65,13 @@ def chromium():
     return os.environ.get("BROWSER_PATH") or next((path for path in found if path), None)
 
 
+def start_chromium(playwright):
+    """The browser that prints; where there is none, the end."""
+    if chromium() is None:
+        raise SystemExit("No Chromium found: install it, or set BROWSER_PATH.")
+    return playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+
+
 def pages(root=ROOT):
     """The pages that _toc.yml names under `root`, without their suffix, in the book's order."""
 
