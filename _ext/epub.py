@@ -16,13 +16,37 @@ from sphinx.builders.epub3 import Epub3Builder
 
 HERE = Path(__file__).parent
 
+# Browsers have given up `mathvariant`: a bold letter is a letter of its own. VARIANTS says where A, a, 0, Α and α begin,
+# and which letters stand elsewhere.
 MEND = r"""async (body) => {
+  const VARIANTS = {
+    "bold": [0x1d400, 0x1d41a, 0x1d7ce, 0x1d6a8, 0x1d6c2],
+    "bold-italic": [0x1d468, 0x1d482, 0, 0x1d71c, 0x1d736],
+    "script": [0x1d49c, 0, 0, 0, 0, "BℬEℰFℱHℋIℐLℒMℳRℛ"],
+    "double-struck": [0x1d538, 0x1d552, 0x1d7d8, 0, 0, "CℂHℍNℕPℙQℚRℝZℤ"],
+  };
+  const letter = (one) => {
+    const [A, a, zero, Alpha, alpha, other = ""] = VARIANTS[one.getAttribute("mathvariant")] ?? [];
+    const changed = [...one.textContent].map((char) => {
+      if (other.includes(char)) return other[other.indexOf(char) + 1];
+      for (const [[first, last], start] of [["AZ", A], ["az", a], ["09", zero], ["ΑΩ", Alpha], ["αω", alpha]]) {
+        if (start && first <= char && char <= last)
+          return String.fromCodePoint(start + char.codePointAt() - first.codePointAt());
+      }
+    });
+    if (!changed.length || changed.includes(undefined)) return;
+    one.textContent = changed.join("");
+    one.removeAttribute("mathvariant");
+  };
   await MathJax.startup.promise;
   const page = new DOMParser().parseFromString(body, "text/html");
   page.querySelectorAll("script").forEach((one) => one.remove());
   for (const one of page.querySelectorAll("*")) {
     if (one.localName.startsWith("pnd-")) one.replaceWith(...one.childNodes);
   }
+  page.querySelectorAll("source").forEach((one) => { one.type = "image/webp"; }); // pictures.py
+  page.querySelectorAll("summary p.expanded").forEach((one) => one.remove());
+  page.querySelectorAll("summary p").forEach((one) => one.replaceWith(...one.childNodes)); // a summary holds a phrase
   for (const one of page.querySelectorAll(".math")) {
     const words = [...one.childNodes].filter((part) => part.nodeType === Node.TEXT_NODE);
     const tex = words.map((part) => part.data).join("").trim(), inside = tex.replace(/^\\[([]|\\[)\]]$/g, "");
@@ -32,6 +56,7 @@ MEND = r"""async (body) => {
     for (const part of formula.querySelectorAll("*")) {
       for (const name of part.getAttributeNames()) if (name.startsWith("data-")) part.removeAttribute(name);
     }
+    formula.querySelectorAll("[mathvariant]").forEach(letter);
     formula.setAttribute("alttext", inside.trim());
     words.forEach((part) => part.remove());
     one.append(formula);
@@ -59,7 +84,7 @@ class BookEpub(Epub3Builder):
         settings.version = __version__
         settings.epub_title, settings.epub_basename = settings.html_title, "penalties-noise-and-doubt"
         settings.epub_description = "An interactive book on regularization, dropout and uncertainty"
-        settings.epub_identifier, settings.epub_uid = "urn:book:penalties-noise-and-doubt", "book"
+        settings.epub_identifier = settings.epub_uid = settings.epub_basename
         settings.epub_contributor = settings.epub_author
         settings.epub_tocscope, settings.epub_tocdepth, settings.epub_show_urls = "includehidden", 2, "no"
         settings.epub_use_index = False
@@ -102,7 +127,7 @@ class BookEpub(Epub3Builder):
             made_of = " ".join(name for tag, name in (("<math", "mathml"), ("<svg", "svg")) if tag in text)
             return match[0].replace(" />", f' properties="{made_of}" />') if made_of else match[0]
 
-        items = re.sub(r'<item href="([^"]*\.xhtml)"[^>]*/>', declare, listed.read_text(encoding="utf-8"))
+        items = re.sub(r'<item [^>]*href="([^"]*\.xhtml)"[^>]* />', declare, listed.read_text(encoding="utf-8"))
         listed.write_text(items, encoding="utf-8")
 
 
