@@ -16,8 +16,8 @@ from sphinx.builders.epub3 import Epub3Builder
 
 HERE = Path(__file__).parent
 
-# Browsers have given up `mathvariant`: a bold letter is a letter of its own. VARIANTS says where A, a, 0, Α and α begin,
-# and which letters stand elsewhere.
+# Browsers have given up `mathvariant`: a bold letter is a letter of its own. VARIANTS says where A, a, 0, Α and α are
+# found, and which letters stand elsewhere.
 MEND = r"""async (body) => {
   const VARIANTS = {
     "bold": [0x1d400, 0x1d41a, 0x1d7ce, 0x1d6a8, 0x1d6c2],

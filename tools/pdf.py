@@ -73,10 +73,11 @@ def open_built(page, printed):
         figure.unwrap()
     for one in soup.select("[href], [src], [srcset]"):
         for key in {"href", "src", "srcset"} & set(one.attrs):
-            if address := moved(one[key], page, printed):
-                one[key] = address
+            address = moved(one[key], page, printed)
+            if address is None or (key == "href" and one.name == "a" and address.startswith("../")):
+                del one[key]  # to a page that is not printed, or to a picture's file
             else:
-                del one[key]
+                one[key] = address
     for one in article.select("[id]"):
         one["id"] = f"{slug(page)}--{one['id']}"
     article["id"] = slug(page)
