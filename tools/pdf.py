@@ -6,6 +6,7 @@ twice: only the first print tells on which page each chapter begins.
 
 import html
 import json
+import logging
 import re
 import sys
 from urllib.parse import unquote, urlsplit
@@ -134,6 +135,7 @@ def beginnings(file):
 
 def name_outline(file, headings):
     """Write the headings into the outline: Chromium repeats the words of one that it moved to the next page."""
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of counting objects in a way of its own
     writer = PdfWriter(clone_from=file)
 
     def entries(entry):
