@@ -19,7 +19,7 @@ RANGES = [(0x20, 0x7E), (0xA0, 0x17F), (0x300, 0x308), (0x391, 0x3D6), (0x2010, 
 
 
 def cut_fonts(app, exception):
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.name != "html":
         return
     target = Path(app.outdir) / "_static" / "fonts"
     target.mkdir(parents=True, exist_ok=True)

@@ -27,12 +27,17 @@ def load_on_demand(app, pagename, templatename, context, doctree):
                                    if not str(one.filename).endswith(("mathjax/startup.js", "mathematics.js"))]
 
 
+def mathjax_folder():
+    """Where the package that carries MathJax 3 has it."""
+    startup = next(f for f in files("sphinx-mathjax-offline") if f.match("static/mathjax/startup.js"))
+    return Path(startup.locate()).parent
+
+
 def copy_mathjax(app, exception):
-    """Copy what `tex-chtml` needs out of the package that carries MathJax 3."""
+    """Copy what `tex-chtml` needs."""
     if exception is not None or app.builder.name != "html":
         return
-    startup = next(f for f in files("sphinx-mathjax-offline") if f.match("static/mathjax/startup.js"))
-    source, target = Path(startup.locate()).parent, Path(app.outdir) / "_static" / "mathjax"
+    source, target = mathjax_folder(), Path(app.outdir) / "_static" / "mathjax"
     parts = ["startup", *PARTS, "output/chtml/fonts/tex", *(f"input/tex/extensions/{name}" for name in AUTOLOAD)]
     fonts = (source / "output/chtml/fonts/woff-v2").glob("*.woff")
     for path in [*(source / f"{part}.js" for part in parts), *fonts]:

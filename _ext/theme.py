@@ -38,6 +38,7 @@ def setup(app):
     app.connect("config-inited", drop_thebe)
     app.connect("html-page-context", mend_page, priority=900)
     app.add_css_file("repairs.css")
+    app.add_js_file("paper.js", loading_method="defer")
     # Changing this file rebuilds every page.
     version = zlib.crc32(Path(__file__).read_bytes())
     return {"parallel_read_safe": True, "parallel_write_safe": False, "env_version": version}

@@ -6,11 +6,11 @@ Helpers of one module stand in that module.
 import functools
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from project import CHROMIUM_FLAGS, chromium
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("book", settings(), deadline=None)
@@ -18,17 +18,6 @@ settings.load_profile("book")
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
-
-# Without these, headless Chromium itself calls home, which a closed network refuses many times a second.
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def had(load):
@@ -46,17 +35,16 @@ def browser():
     """A headless Chromium: the system's. In CI its absence is a failure, elsewhere a skip that says the cure."""
     from playwright.sync_api import sync_playwright
 
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome", "chrome")]
-    path = os.environ.get("BROWSER_PATH") or next((p for p in found if p), None)
+    path = chromium()
     if path is None:
         message = "No Chromium found: install it (or set BROWSER_PATH) to run the tests of the built pages."
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
+        started = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

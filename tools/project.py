@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -46,21 +47,51 @@ def kernel_environment():
         yield inherited | ENVIRONMENT | {"IPYTHONDIR": profile}
 
 
-def chapters(root=ROOT):
-    """The notebooks that _toc.yml names under `root`, in the book's order."""
+# Without these, headless Chromium itself calls home, which a closed network refuses many times a second.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium():
+    """Where the machine has a Chromium, or None: `BROWSER_PATH`, or what is found under one of its names."""
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome", "chrome")]
+    return os.environ.get("BROWSER_PATH") or next((path for path in found if path), None)
+
+
+def start_chromium(playwright):
+    """The browser that prints; where there is none, the end."""
+    if chromium() is None:
+        raise SystemExit("No Chromium found: install it, or set BROWSER_PATH.")
+    return playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+
+
+def pages(root=ROOT):
+    """The pages that _toc.yml names under `root`, without their suffix, in the book's order."""
 
     def files(node):
         if isinstance(node, dict):
             for key, value in node.items():
                 if key in ("root", "file"):
-                    yield root / f"{value}.ipynb"
+                    yield value
                 else:
                     yield from files(value)
         elif isinstance(node, list):
             for item in node:
                 yield from files(item)
 
-    return [path for path in files(yaml.safe_load((root / "_toc.yml").read_text())) if path.exists()]
+    return list(files(yaml.safe_load((root / "_toc.yml").read_text())))
+
+
+def chapters(root=ROOT):
+    """The notebooks among them."""
+    return [path for page in pages(root) if (path := root / f"{page}.ipynb").exists()]
 
 
 def chapter_name(path):
