@@ -26,7 +26,7 @@ def step(item, last):
     asks = term.astext().endswith("?")
     found = nodes.list_item("", nodes.paragraph("", "", *term.children, classes=["asked"]))
     if asks:
-        answer.children[0].insert(0, way("yes "))
+        answer.children[0].insert(0, way("yes: "))
     found += nodes.container("", *answer.children, classes=["answer"])
     if not last:
         found += nodes.paragraph("", "", way("no"), classes=["no"])

@@ -2,8 +2,10 @@
 
 import json
 import re
+import sys
 
 import pytest
+from docutils import nodes
 from mdit_py_plugins.anchors.index import slugify
 from project import ROOT, chapters
 
@@ -68,3 +70,22 @@ def test_every_question_has_an_answer_and_the_question_after_it():
 
 def test_every_chapter_is_linked():
     assert {(FOLDER / file).resolve() for file, _ in PLACE.findall(TEXT)} == set(chapters())
+
+
+def test_the_chart_says_yes_and_no_in_words(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(ROOT / "_ext"), *sys.path])
+    from chart import step
+
+    def item(term, answer):
+        return nodes.definition_list_item("", nodes.term("", term), nodes.definition("", nodes.paragraph("", answer)))
+
+    assert step(item("Is it?", "Do."), last=False).astext().split("\n\n") == ["Is it?", "yes: Do.", "no"]
+    assert step(item("Else", "Do not."), last=True).astext().split("\n\n") == ["Else", "Do not."]
+
+
+def test_every_chain_of_the_chart_ends_without_a_question():
+    chart = re.search(r"```\{chart\}\n(.*?)```", TEXT, re.S)[1]
+    terms = re.findall(r"^(.+)\n: ", chart, re.M)
+    starts = re.findall(r"^(?!: )(.+)\n\n", chart, re.M)
+    assert len(starts) == 4 and sum(not term.endswith("?") for term in terms) == 4
+    assert not terms[-1].endswith("?")
