@@ -36,7 +36,7 @@ def check(function, name=None):
     Raises
     ------
     ValueError
-        If `function` is none, or no exercise has that name.
+        If `function` cannot be called, or no exercise has that name.
 
     Examples
     --------
@@ -56,4 +56,4 @@ def check(function, name=None):
     except Wrong as wrong:
         print(f"{name}: {wrong}.")
     else:
-        print(f"{name}: every property holds.")
+        print(f"{name}: every property that was tried holds.")

@@ -3,7 +3,6 @@
 import numpy as np
 from scipy.integrate import quad
 from scipy.special import expit
-from scipy.stats import norm
 
 from book_utils.dropout import preactivation_moments
 from book_utils.exercises._asked import close, off
@@ -18,7 +17,7 @@ def inverted_dropout(ask):
     out = ask(x.shape, x=x, p=0.2, rng=0)
     share = np.mean(out == 0)
     ask.must(not off(((out == 0).mean(axis=1) - share) ** 2, share * (1 - share) / 200),
-             "the number of dropped entries differs from row to row by more, or by less, than if each is dropped on its own")
+             "the number of dropped entries varies from row to row by more, or by less, than if each is dropped alone")
     ask.must(not off(out == 0, 0.2), f"every entry is 2, and a share of {share:.2f} is dropped")
     ask.must(not off(out, 2), f"every entry is 2, and the mean of the result is {out.mean():.2f}")
     ask.must(np.ptp(out[out != 0]) < 1e-9, "every entry is 2, and those that are kept differ from each other")
@@ -60,8 +59,8 @@ def logistic_strengths(ask):
     for j in range(3):
         _, variance = preactivation_moments(X[:, [j]], w[[j]], 0.3)
         ask.must(close(found[j] * w[j] ** 2, np.mean(s * (1 - s) * variance)),
-                 f"result[{j}] times w[{j}] squared is not the mean over rows of the loss's curvature times the variance "
-                 f"that the mask of feature {j} gives z")
+                 f"result[{j}] times w[{j}] squared is not the mean over rows of the loss's curvature times the "
+                 f"variance that the mask of feature {j} gives z")
 
 
 def mean_relu(ask):
@@ -76,7 +75,7 @@ def mean_relu(ask):
     ask.must(close(ask((4,), mu=0 - mu, s=s), found - mu),
              "the mean of max(-z, 0) is not the mean of max(z, 0) less that of z")
     found = ask((4,), mu=mu, s=s)
-    exact = [quad(lambda z, m=m, d=d: z * norm.pdf(z, m, d), 0, max(m, 0) + 12 * d)[0]
+    exact = [quad(lambda t, m=m, d=d: (m + d * t) * np.exp(-(t**2) / 2), -m / d, 40)[0] / np.sqrt(2 * np.pi)
              for m, d in zip(mu, s, strict=True)]
     ask.must(close(found, exact), "the result is not the integral of max(z, 0) over the density of z")
 
