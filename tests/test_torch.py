@@ -18,6 +18,6 @@ def test_what_to_install_is_said_in_one_sentence(module):
         "ModuleNotFoundError: This part of book_utils needs torch: pip install 'book_utils[torch]', or")
 
 
-@pytest.mark.parametrize("module", ["data", "dropout", "linear", "plots", "style", "uncertainty"])
+@pytest.mark.parametrize("module", ["data", "dropout", "exercises", "linear", "plots", "style", "uncertainty"])
 def test_the_others_do_without(module):
     assert imported(module).stderr == ""
