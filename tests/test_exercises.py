@@ -666,6 +666,12 @@ def gaussian_crps(mu, sigma, y):
     return sigma * (zeta * (2 * norm.cdf(zeta) - 1) + 2 * norm.pdf(zeta) - 1 / sqrt(np.pi))
 
 
+def unwrapped(capsys):
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    return " ".join(lines)
+
+
 def test_every_exercise_is_here():
     assert list(EXERCISES) == [name for name in vars(Model) if name in WRONG] == list(WRONG)
     assert min(map(len, WRONG.values())) >= 10
@@ -685,18 +691,18 @@ def test_the_model_solution_passes_and_no_global_generator_moves(name, capsys):
 def test_a_mistake_is_named_in_one_sentence(name, i, capsys):
     function, words = WRONG[name][i]
     check(function, name)
-    said = capsys.readouterr().out
+    said = unwrapped(capsys)
     assert re.search(words, said), said
-    assert re.fullmatch(rf"{name}: with .+\.\n", said) and ".." not in said, said
+    assert re.fullmatch(rf"{name}: with .+\.", said) and ".." not in said, said
 
 
 def outcome(function, capsys, name="decide"):
     check(function, name)
-    return capsys.readouterr().out
+    return unwrapped(capsys)
 
 
 def test_what_is_no_answer_is_said(capsys):
-    assert "it returns None: is there a return?" in outcome(lambda *inputs: None, capsys)
+    assert "it returns None, as a function without a return does." in outcome(lambda *inputs: None, capsys)
     assert "it raises TypeError: " in outcome(lambda: 0, capsys)
     assert "it raises ZeroDivisionError: division by zero." in outcome(lambda *inputs: 1 / 0, capsys)
     assert "it raises AssertionError." in outcome(lambda *inputs: fail(), capsys)

@@ -5,6 +5,8 @@ known, by a theorem or from a reference, and says which answer is wrong. The rea
 here reads its code.
 """
 
+import textwrap
+
 from book_utils._checks import shown
 from book_utils.exercises import _doubt, _noise, _penalties, _scale
 from book_utils.exercises._asked import Asked, Wrong
@@ -43,7 +45,8 @@ def check(function, name=None):
     >>> def mean_relu(mu, s):
     ...     return mu
     >>> check(mean_relu)
-    mean_relu: with mu = [-2, 0, 1], s = [0, 0, 0], the result is not max(mu, 0), although z does not vary.
+    mean_relu: with mu = [-2, 0, 1], s = [0, 0, 0], the result is not max(mu, 0),
+    although z does not vary.
     """
     if not callable(function):
         raise ValueError(f"function must be the function that you wrote, without parentheses, not {shown(function)}.")
@@ -54,6 +57,6 @@ def check(function, name=None):
     try:
         EXERCISES[name](Asked(function))
     except Wrong as wrong:
-        print(f"{name}: {wrong}.")
+        print(textwrap.fill(f"{name}: {wrong}.", 80, break_long_words=False, break_on_hyphens=False))
     else:
         print(f"{name}: every property that was tried holds.")

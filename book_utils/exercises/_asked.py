@@ -58,7 +58,7 @@ class Asked:
         for name, value in inputs.items():
             if hasattr(value, "shape"):
                 self.must(np.array_equal(_array(value), _array(given[name])), f"it changes its argument {name}")
-        self.must(self.returned is not None, "it returns None: is there a return?")
+        self.must(self.returned is not None, "it returns None, as a function without a return does")
         if not isinstance(shape, list):
             return self._numbers("the result", self.returned, shape)
         self.must(isinstance(self.returned, (tuple, list)) and len(self.returned) == len(shape),
