@@ -30,8 +30,10 @@ def imported(folder):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module]
-            for name in {name.split(".")[0] for name in names}:
-                yield from DISTRIBUTIONS.get(name, [])
+            for name in names:
+                first, *rest = name.split(".")
+                # Many packages share the first name `sphinxcontrib`.
+                yield from [f"{first}-{rest[0]}"] if first == "sphinxcontrib" else DISTRIBUTIONS.get(first, [])
 
 
 @pytest.mark.parametrize("folder", EXTRAS)
