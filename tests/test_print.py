@@ -85,7 +85,7 @@ def test_some_pages_as_one_pdf(book, tmp_path):
     text = [" ".join(page.extract_text().split()) for page in reader.pages]
     for title, topic in (("Can you regularize without a penalty?", "5 · Data and time"), ("Bibliography",) * 2):
         first = int(re.search(rf"{topic}.*? (\d+)", text[1])[1])
-        assert text[first - 1].startswith(f"{topic} {first} ") and title in text[first - 1]  # its name, number and title
+        assert text[first - 1].startswith(f"{topic} {first} ") and title in text[first - 1]
         assert not text[first - 2].startswith(topic)
     names, inside = reader.named_destinations, set()
     for one in (one.get_object() for page in reader.pages for one in page.get("/Annots", [])):
