@@ -646,7 +646,7 @@ def soup_of(address):
 
 
 def words(node):
-    return " ".join(node.get_text().removesuffix("#").split())
+    return " ".join(node.get_text().removesuffix("#").replace("’", "'").split())
 
 
 def named_chapters():
