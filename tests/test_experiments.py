@@ -174,7 +174,7 @@ def drive(store, log, seconds, n_jobs, address):
 
 
 def driver(store, log, seconds, n_jobs=1, address=""):
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    path = os.pathsep.join(map(str, [ROOT, ROOT / "tests", ROOT / "tools"]))
     return subprocess.Popen([sys.executable, __file__, store, log, str(seconds), str(n_jobs), address],
                             env=os.environ | {"PYTHONPATH": path})
 
