@@ -8,7 +8,6 @@ of the processors. Workers are started before the clock.
 import os
 import tempfile
 import time
-from functools import partial
 
 import uci
 from joblib import Parallel, delayed
@@ -24,7 +23,7 @@ def measured(workers):
     Parallel(workers)(delayed(uci.rounded)(k) for k in range(4 * workers))
     with tempfile.TemporaryDirectory() as store:
         start = time.perf_counter()
-        results = run(partial(uci.cell), SETTINGS, store=store, n_jobs=workers)
+        results = run(uci.cell, SETTINGS, store=store, n_jobs=workers)
         return time.perf_counter() - start, sum(result["cpu_seconds"] for result in results)
 
 

@@ -31,6 +31,7 @@ from bs4 import BeautifulSoup
 from conftest import HTML, ROOT
 from docutils import nodes
 from PIL import Image, ImageStat
+from project import pages
 
 PROTOCOLS = ("file", "http")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -73,21 +74,7 @@ READY = """() => Promise.race([
 ]).then(() => {})"""
 
 
-def pages_in_toc():
-    """The addresses of all pages, in reading order."""
-
-    def walk(entry):
-        for key in ("root", "file"):
-            if key in entry:
-                yield f"{entry[key]}.html"
-        for key in ("parts", "chapters", "sections", "entries"):
-            for inner in entry.get(key, ()):
-                yield from walk(inner)
-
-    return list(walk(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
-
-
-PAGES = pages_in_toc()
+PAGES = [f"{page}.html" for page in pages()]
 
 
 @pytest.fixture(scope="session")
