@@ -13,6 +13,7 @@ import check_notebooks
 import nbformat
 import pytest
 from conftest import ROOT
+from last_digit import settle
 from PIL import Image
 from repository import colab_cell
 
@@ -113,13 +114,34 @@ def other_picture(match):
 
 HARMLESS = {
     "nothing": lambda text: text,
+    "a_last_digit": lambda text: text.replace("1.414214", "1.414215"),
     "a_picture": lambda text: re.sub(r"data:image/png;base64,[\w+/]{200,}", other_picture, text),
 }
 CHANGES = {
-    "a_printed_number": lambda text: text.replace("1.414214", "1.414215"),
+    "a_printed_number": lambda text: text.replace("1.414214", "1.414216"),
     "a_number_in_a_table": lambda text: text.replace("[3., 4., 5.]", "[3., 4., 6.]"),
     "a_number_inside_an_explorable": lambda text: text.replace("&quot;y1&quot;: 0.9", "&quot;y1&quot;: 0.8"),
 }
+
+
+@pytest.mark.parametrize("new, old", [
+    ("1.41 ± 0.03", "1.40 ± 0.02"), ("94 ± 0 %", "93 ± 1 %"), ("-0.00", " 0.00"), ("9.9 to 1", "10.0 to 1"),
+    ("−0.1", "0.0"), ("62%", "61%"), ("1.3e-05", "1.2e-05"), ("[0.5, -1.0]", "[0.4, -1.1]"),
+])
+def test_a_last_digit_may_differ_by_one(new, old):
+    assert settle(new, old) == old
+    assert settle(old, new) == new
+
+
+@pytest.mark.parametrize("new, old", [
+    ("1.41", "1.39"), ("-0.1", "0.1"), ("9 of 10", "8 of 10"), ("10 %", "100 %"), ("61 %", "63 %"),
+    ("1.3e-05", "1.3e-06"), ("0.5 nats", "0.5 bits"), ("1.25", "11.25"), ("0.50", "0.5"),
+    ("n = 4, 0.5", "n = 5, 0.5"), ("0.1 0.2", "0.1"),
+    ("12.5 %", "13.5 %"), ("2.13.0", "2.14.0"),
+])
+def test_more_than_a_last_digit_or_anything_else_may_not(new, old):
+    assert settle(new, old) == new
+    assert settle(old, new) == old
 
 
 def compare_altered(project, executed, changes):

@@ -1,8 +1,8 @@
 """Run chapters again and fail wherever an output differs from the stored one (nbval, strict, on every cell).
 
-Pictures are not compared, the data inside an explorable is. Without arguments: every chapter that _toc.yml names. The
-last lines say how long each took. A chapter whose data set can neither be found nor fetched is named and not run,
-unless BOOK_UTILS_DATA is set: then it fails.
+Pictures are not compared, the data inside an explorable is; tools/last_digit.py says how near a printed number has to
+come. Without arguments: every chapter that _toc.yml names. The last lines say how long each took. A chapter whose data
+set can neither be found nor fetched is named and not run, unless BOOK_UTILS_DATA is set: then it fails.
 """
 
 import os
@@ -19,7 +19,8 @@ from book_utils import data
 
 NBVAL = [
     *("-m", "pytest", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT}"),
-    *("--nbval-sanitize-with", str(ROOT / "tests" / "sanitize.cfg"), "-p", "no:cacheprovider"),
+    *("--nbval-sanitize-with", str(ROOT / "tests" / "sanitize.cfg")),
+    *("-p", "no:cacheprovider", "-p", "tools.last_digit"),
     *("-n", "logical", "--maxprocesses", "4", "--dist", "loadfile", "-q", "--rootdir", str(ROOT)),
 ]
 

@@ -1,7 +1,8 @@
 """Run the strict comparison of all chapters under other numbers of threads and other instruction sets.
 
 `make test-portability` prints one table, chapters by settings. A cell says `same` where every output is the stored
-one, or how many code cells printed something else. It ends with an error if any did. `stored` is one thread and AVX2.
+one, or how many code cells printed something else. It ends with an error if any did. `stored` is one thread and AVX2;
+`AVX-512` needs a processor that has it.
 """
 
 import sys
@@ -13,9 +14,20 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 SETTINGS = {
     "stored": {},
     "2 threads": dict.fromkeys(THREADS, "2"),
-    "torch default": {"ATEN_CPU_CAPABILITY": "default"},
-    "BLAS Prescott": {"OPENBLAS_CORETYPE": "Prescott"},
-    "BLAS SkylakeX": {"OPENBLAS_CORETYPE": "SkylakeX"},
+    "SSE": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_CBWR": "COMPATIBLE",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "OPENBLAS_CORETYPE": "Prescott",
+    },
+    "AVX-512": {
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "MKL_CBWR": "AVX512",
+        "NPY_DISABLE_CPU_FEATURES": "",
+        "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
+        "OPENBLAS_CORETYPE": "SkylakeX",
+    },
 }
 
 
