@@ -1,8 +1,9 @@
-"""A plugin of pytest: nbval accepts a printed number that differs from the stored one by one unit of its last digit.
+"""Which printed numbers count as the stored ones; as a plugin of pytest, it teaches that to nbval.
 
 Networks trained on processors of two makers end a little apart, and somewhere in the book a mean then lies just above
-or below the point where it is rounded. So 1.41 may come out as 1.40 or 1.42, and "94 ± 1" as "93 ± 1". A whole number
-must stay as it is unless ± stands at its side or % behind it; so must every word, and the data of an explorable.
+or below the point where it is rounded. So a number may differ by one unit of its last digit: 1.41 may come out as 1.40
+or 1.42, and "94 ± 1" as "93 ± 1". A whole number must stay as it is unless ± stands at its side or % behind it; so must
+every word, and the data of an explorable.
 """
 
 import re
@@ -31,11 +32,16 @@ def settle(new, old):
     return old if near else new
 
 
+def settle_outputs(new, old):
+    """Write the old texts into the new outputs of a cell, where only last digits differ."""
+    for one, other in zip(new, old, strict=False):
+        for a, b, key in ((one, other, "text"), (one.get("data", {}), other.get("data", {}), "text/plain")):
+            if key in a and key in b:
+                a[key] = settle(a[key], b[key])
+
+
 def compare_outputs(self, test, ref, skip_compare=None):
-    for new, old in zip(test, ref, strict=False):
-        for one, other, key in ((new, old, "text"), (new.get("data", {}), old.get("data", {}), "text/plain")):
-            if key in one and key in other:
-                one[key] = settle(one[key], other[key])
+    settle_outputs(test, ref)
     return strict(self, test, ref, skip_compare)
 
 
