@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import yaml
 from docutils import nodes
-from sphinx import addnodes
 
 
 class Chapter(NamedTuple):
@@ -60,12 +59,10 @@ def renamed(app, env, added, changed, removed):
 
 
 def name_page(app, doctree):
-    """The name as the page's title, and the topic as an entry of an index, which the search ranks above all else."""
+    """The name as the page's title."""
     page = app.env.docname
     if chapter := app.chapters.get(page):
         app.env.longtitles[page] = nodes.title("", chapter.name)
-        section = next(doctree.findall(nodes.section))
-        section.insert(1, addnodes.index(entries=[("single", chapter.topic, section["ids"][0], "main", None)]))
 
 
 def show_name(app, page, template, context, doctree):

@@ -4,6 +4,7 @@ Helpers of one module stand in that module.
 """
 
 import functools
+import json
 import os
 import re
 from pathlib import Path
@@ -53,6 +54,13 @@ def book():
     if not (HTML / "index.html").exists():
         pytest.fail("The book is not built: run `make book` first.")
     return HTML
+
+
+@pytest.fixture(scope="session")
+def searched(book):
+    """The entries that the book's search looks through."""
+    text = (book / "_static" / "search-text.js").read_text(encoding="utf-8")
+    return json.loads(text.removeprefix("const book = ").removesuffix(";\n"))
 
 
 @pytest.hookimpl(optionalhook=True)
