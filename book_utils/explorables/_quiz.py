@@ -88,7 +88,7 @@ def estimate(ask, measured, *, within, because, unit=""):
     9.0
     """
     if not math.isfinite(measured) or measured == 0:
-        raise ValueError(f"measured = {measured!r}: a share of it decides what is right, so give a finite number, not 0.")
+        raise ValueError(f"measured = {measured!r}: a share of it decides what is right, so it must not be 0.")
     if not 0 < within <= 1:
         raise ValueError(f"within = {within!r} is no share of the result: give a number above 0, at most 1.")
     if not because.strip():
