@@ -293,7 +293,7 @@ def test_the_page_draws_what_was_predicted(show, count):
     assert page.get_by_text(f"Chapter 0: {min(count, 2)} of 2").is_visible()
     first = page.locator("li").first
     judged = "right" if MADE[0]["right"] else "not right"
-    assert first.inner_text() == f"Which is odd? {MADE[0]['sure']} % sure, {judged}"
+    assert first.inner_text() == f"Which is odd? {MADE[0]['sure']}\N{NO-BREAK SPACE}% sure, {judged}"
     assert first.locator("a").get_attribute("href") == "0.html#predict-box-0"
 
 

@@ -67,11 +67,11 @@ function table(rows) {
 const STYLE = `
   .chance { stroke: currentColor; stroke-width: 6; opacity: 0.35; }
   table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-top: 24px; }
-  th, td { text-align: right; padding: 0.2em 0 0.2em 1.2em; } th { font-weight: 600; }
+  th, td { text-align: right; white-space: nowrap; padding: 0.2em 0 0.2em 1.2em; } th { font-weight: 600; }
   h2 { font-size: 1.25em; margin: 1.6em 0 0.4em; } h3 { font-size: 1em; margin: 1.1em 0 0.3em; }
   ul { margin: 0; padding-left: 1.2em; } li { margin: 0.25em 0; }
   a { color: var(--pnd-accent, currentColor); }
-  .say:focus { outline: none; }
+  .say { margin-bottom: 1.2em; } .say:focus { outline: none; }
   @media (max-width: 600px), (pointer: coarse) { li { padding: 0.5em 0; } }`;
 
 export function render(root, { chapters }) {
@@ -108,7 +108,7 @@ export function render(root, { chapters }) {
       const items = asks.map(([name, ask]) => {
         const link = element("a", { href: `${page}#predict-${name}` }), one = stored[name];
         link.innerHTML = ask;
-        return element("li", {}, link, made.includes(one) ? ` ${one.sure} % sure, ${one.right ? "right" : "not right"}` : "");
+        return element("li", {}, link, made.includes(one) ? ` ${one.sure}\u00a0% sure, ${one.right ? "right" : "not right"}` : "");
       });
       const done = asks.filter(([name]) => known.includes(name)).length;
       rest.append(element("h3", {}, `${title}: ${done} of ${asks.length}`), element("ul", {}, ...items));

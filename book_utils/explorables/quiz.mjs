@@ -11,7 +11,8 @@ const STYLE = `
   input[type=radio] { width: 18px; height: 18px; margin: 0.15em 0 0; accent-color: var(--pnd-accent, auto); }
   .because { margin: 0.3em 0 0; padding-left: 0.9em; border-left: 3px solid transparent; min-height: 0; }
   .because.right { border-color: currentColor; } .because.wrong { border-left: 3px dashed currentColor; }
-  :host([id]) { margin: 0 0 1.6em; padding: 0.1em 0 0.1em 1.1em; border-left: 2px dashed var(--pnd-accent, currentColor); }
+  :host([id]) { margin: 0 0 1.6em; padding: 0.1em 0 0.1em 20px; scroll-margin-top: 10em;
+    border-left: 2px dashed var(--pnd-accent, currentColor); }
   :host([id]) fieldset { margin-bottom: 0.9em; }
   .number { display: flex; flex-wrap: wrap; gap: 0.3em 0.6em; align-items: center; }
   input[type=number] { font: inherit; width: 8em; padding: 0.2em 0.4em; color: inherit; background: none;
@@ -24,6 +25,7 @@ const STYLE = `
   @media (max-width: 600px), (pointer: coarse) {
     .choice { min-height: 44px; align-items: center; }
     input[type=radio] { margin: 0; } input[type=number] { min-height: 44px; }
+    .sure { gap: 0 0.5em; } .sure .choice { gap: 0.35em; }
   }`;
 
 /** An element that holds HTML. */
