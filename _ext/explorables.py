@@ -12,17 +12,22 @@ from sphinx.util.docutils import SphinxDirective
 logger = logging.getLogger(__name__)
 
 
+def note_sources(env):
+    """A change of any source of the explorables rebuilds the page."""
+    from book_utils import explorables
+
+    for kind in ("py", "mjs", "json"):
+        for path in Path(explorables.__file__).parent.rglob(f"*.{kind}"):
+            env.note_dependency(str(path))
+
+
 class ExplorableDirective(SphinxDirective):
     required_arguments = 1
 
     def run(self):
         from book_utils import explorables
 
-        # A change of any source of the explorables rebuilds the page.
-        for kind in ("py", "mjs", "json"):
-            for path in Path(explorables.__file__).parent.rglob(f"*.{kind}"):
-                self.env.note_dependency(str(path))
-
+        note_sources(self.env)
         name = self.arguments[0]
         if name.startswith("_") or not callable(getattr(explorables, name, None)):
             logger.warning("There is no explorable %r in book_utils.explorables.", name, location=self.get_location())

@@ -33,7 +33,8 @@ from book_utils.linear import lstsq, ridge
 
 FOLDER = Path(explorables.__file__).parent
 RANDOM = np.random.default_rng(7)
-FIGURES = sorted(set(explorables.__all__) - {"Explorable", "lab", "question", "quiz", "recorded"})
+FIGURES = sorted(set(explorables.__all__)
+                 - {"Explorable", "estimate", "lab", "predict", "question", "quiz", "recorded"})
 
 
 @functools.cache

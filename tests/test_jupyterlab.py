@@ -17,10 +17,13 @@ import pytest
 from conftest import ROOT
 from playwright.sync_api import expect
 
-from book_utils.explorables import collinear, question, quiz
+from book_utils.explorables import _quiz, collinear, estimate, predict, question, quiz
 
 COLLINEAR = collinear()
 TAG = re.match(r"<([\w-]+)", COLLINEAR.html)[1]
+ASKED = question("Is it?", ("Yes", True, "It is."), ("No", False, "It is not so."))
+ASKS = [predict("one-number", estimate("How many?", 20, within=0.5, because="Counted.")), predict("one-choice", ASKED),
+        quiz(ASKED)]
 LAB = """\
 import matplotlib.pyplot as plt
 from book_utils.explorables import lab
@@ -57,6 +60,14 @@ def folder(tmp_path_factory):
         cell.execution_count = number
     for name in ("untrusted", "rerun"):
         nbformat.write(other, path.with_name(f"{name}.ipynb"))
+    # A long one, of whose questions only the first brings the script.
+    _quiz.Questions.carrier, cells = None, []
+    for box in ASKS:
+        shown = nbformat.v4.new_output("display_data", box._repr_mimebundle_())
+        cells.append(nbformat.v4.new_code_cell("box", outputs=[shown], execution_count=1))
+        cells += [nbformat.v4.new_code_cell("\n".join(f"x = {k}" for k in range(30))) for _ in range(10)]
+    other.cells = cells
+    nbformat.write(other, path.with_name("asks.ipynb"))
     return folder
 
 
@@ -69,7 +80,8 @@ def server(folder):
     news = folder / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
     news.mkdir(parents=True)
     (news / "notification.jupyterlab-settings").write_text(SETTINGS)
-    trust = [sys.executable, "-m", "jupyter", "trust", folder / "work" / "trusted.ipynb"]
+    signed = [folder / "work" / f"{name}.ipynb" for name in ("trusted", "asks")]
+    trust = [sys.executable, "-m", "jupyter", "trust", *signed]
     subprocess.run(trust, env=environment, check=True, capture_output=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -160,6 +172,24 @@ def test_trusted_before_any_run_the_figure_moves(open_lab):
     assert picture.evaluate("image => image.naturalWidth") > 100, "lab shows no default picture"
 
 
+def test_a_prediction_is_typed_and_kept_in_the_labs_own_store(open_lab):
+    """Digits are no commands of JupyterLab's; a box far below, which brings no script, works as well."""
+    page = open_lab("asks")
+    box = page.locator("#predict-one-number")
+    box.get_by_label("your number").click()
+    page.keyboard.type("25")
+    box.get_by_label("90 %").check()
+    box.get_by_role("button", name="See").press("Enter")
+    expect(box.locator(".verdict")).to_contain_text("Right. Counted.")
+    expect(page.locator(".jp-CodeCell")).to_have_count(33)  # none became Markdown, none was deleted
+    page.locator(".jp-WindowedPanel-outer").first.evaluate("one => one.scrollTo(0, one.scrollHeight)")
+    page.locator("[state]").last.scroll_into_view_if_needed()
+    page.locator("[state]").last.get_by_label("No").check()
+    expect(page.locator("[state]").last.locator(".because")).to_contain_text("It is not so.")
+    page.reload()
+    expect(page.locator("#predict-one-number .verdict")).to_contain_text("Right. Counted.", timeout=60_000)
+
+
 def test_untrusted_no_script_runs_and_the_picture_is_there(open_lab):
     page = open_lab("untrusted")
     picture = page.get_by_role("img", name=COLLINEAR.alt)
@@ -211,8 +241,7 @@ def test_in_a_sandboxed_frame_every_copy_moves_by_itself(browser, way):
                      'style="width: 700px; height: 900px"></iframe>')
     page.frame_locator("iframe").locator("body").wait_for(state="attached")
     frame = page.frames[1]
-    asked = quiz(question("Is it?", ("Yes", True, "It is."), ("No", False, "It is not so.")))
-    for text in (COLLINEAR.html, COLLINEAR.html, asked.html):
+    for text in (COLLINEAR.html, COLLINEAR.html, *(box.html for box in ASKS)):
         frame.evaluate(SHOW, [text, INSERT[way]])
     assert frame.evaluate("() => window.origin") == "null", "the frame is no sandbox"
     second = frame.locator(TAG).nth(1).locator("[aria-live]")
@@ -220,7 +249,11 @@ def test_in_a_sandboxed_frame_every_copy_moves_by_itself(browser, way):
     assert_moves(frame, 0)
     assert second.text_content() == before
     assert_moves(frame, 1)
-    frame.get_by_label("No").check()
+    frame.get_by_label("No").last.check()
     expect(frame.locator("[aria-live]").last).to_contain_text("It is not so.")
+    frame.get_by_label("your number").fill("11")
+    frame.get_by_label("50 %").first.check()
+    frame.get_by_role("button", name="See").first.click()
+    expect(frame.locator("#predict-one-number .verdict")).to_contain_text("This browser keeps nothing here")
     assert foreign == [] and errors == []
     page.close()

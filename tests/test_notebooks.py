@@ -205,7 +205,7 @@ FAULTS = {
     "is kept out of the comparison": alter(2, source="# NBVAL_SKIP\nplot()"),
     "kept out of the comparison": alter(2, source=["x = 1\n", "  #NBVAL_IGNORE_OUTPUT\n", "plot()"]),
     "is kept out of": alter(2, metadata={"mystnb": {"image": {"alt": ALT}}, "tags": ["nbval-ignore-output"]}),
-    "is larger than 1 MB": alter(1, source="x" * 1_000_001),
+    "is larger than 1.05 MB": alter(1, source="x" * 1_050_001),
     "does not begin with the Colab cell": lambda cells: cells.insert(0, cells.pop(1)),
     "begins with an outdated Colab cell": alter(0, source="import sys"),
     "begins with an outdated": alter(0, metadata={}),

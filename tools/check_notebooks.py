@@ -13,7 +13,7 @@ from repository import CELL_ID, colab_cell, read_url
 
 MARKER = re.compile(r"^\s*#\s*(NBVAL_|PYTEST_VALIDATE_)\w+", flags=re.M)
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
-LIMIT = 1_000_000  # bytes
+LIMIT = 1_050_000  # bytes
 ALT = 25  # characters
 
 

@@ -93,10 +93,12 @@ class Explorable:
         What shows where no script runs: a picture, or HTML.
     alt : str
         One or two sentences that say what the picture shows.
+    anchor : str, optional
+        The id by which a link finds it in a page.
     """
 
-    def __init__(self, name, state, *, fallback, alt):
-        self.name, self.state, self.alt = name, state, alt
+    def __init__(self, name, state, *, fallback, alt, anchor=None):
+        self.name, self.state, self.alt, self.anchor = name, state, alt, anchor
         self.png = None if isinstance(fallback, str) else png_bytes(fallback)
         self.fallback = fallback if self.png is None else (
             f'<img alt="{html.escape(alt)}" style="width: 100%" '
@@ -109,7 +111,8 @@ class Explorable:
         tag = f"pnd-{self.name}-{hashlib.sha256((SCRIPT + CSS + source).encode()).hexdigest()[:8]}"
         state = html.escape(json.dumps(self.state, default=np.ndarray.tolist, ensure_ascii=False))
         script = SCRIPT % {"tag": tag, "colors": CSS, "source": source}
-        return f'<{tag} state="{state}">{self.fallback}</{tag}>\n<script>{script}</script>'
+        place = f' id="{self.anchor}"' if self.anchor else ""
+        return f'<{tag}{place} state="{state}">{self.fallback}</{tag}>\n<script>{script}</script>'
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         bundle = {"text/html": self.html, "text/plain": f"[{self.name}] {self.alt}"}
