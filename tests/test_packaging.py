@@ -19,7 +19,7 @@ DISTRIBUTIONS = packages_distributions()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # What a folder's code may import beside `dependencies`: the extras with which it is run.
 EXTRAS = {"book_utils": ["torch", "mnist", "lab", "book"], "_ext": ["book", "print"],
-          "tools": ["book", "print", "lab", "test"],
+          "tools": ["book", "print", "cards", "lab", "test"],
           "tests": PROJECT["optional-dependencies"], "benchmarks": PROJECT["optional-dependencies"]}
 
 
