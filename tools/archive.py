@@ -33,7 +33,9 @@ def pack(target, files):
     """A ZIP of files, given as (path, name), without their dates."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
         for path, name in sorted(files, key=lambda file: file[1]):
-            packed.writestr(zipfile.ZipInfo(name), path.read_bytes(), zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o644 << 16  # else whoever unpacks it may not read it
+            packed.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def main():
