@@ -148,15 +148,20 @@ class Model(list):
         ...'''
 
 
-def test_a_figure_that_is_a_solution_goes_with_its_caption():
-    code = nbformat.v4.new_code_cell("draw()", id="draws", outputs=[nbformat.v4.new_output("stream", text="drawn")],
-                                     metadata={"tags": ["hide-cell"], "mystnb": {"figure": {"name": "fig-x"}}})
-    before = nbformat.v4.new_markdown_cell("Text.\n\n## Exercises\n\n### Exercise 1\n\nDraw.", id="before")
-    caption, after = (nbformat.v4.new_markdown_cell(text, id=name)
-                      for name, text in (("fig-x", "**Fig. 1.** So."), ("after", "## Notes\n\n<details>…</details>")))
-    made = worksheet.worksheet(json.loads(json.dumps([before, code, caption, after])))
+def test_a_figure_that_is_a_solution_goes_with_its_caption_and_one_before_the_exercises_stays():
+    def figure(name):
+        where = {"tags": ["hide-cell"], "mystnb": {"figure": {"name": f"fig-{name}"}}}
+        drawn = nbformat.v4.new_output("stream", text="drawn")
+        return [nbformat.v4.new_code_cell("draw()", id=name, outputs=[drawn], metadata=where),
+                nbformat.v4.new_markdown_cell(f"**Fig. 1.** {name}.", id=f"fig-{name}")]
+
+    ask, notes = (nbformat.v4.new_markdown_cell(text, id=name) for name, text in (
+        ("ask", "Text.\n\n## Exercises\n\n### Exercise 1\n\nDraw."), ("notes", "## Notes\n\n<details>…</details>")))
+    made = worksheet.worksheet(json.loads(json.dumps([*figure("shown"), ask, *figure("solved"), notes])))
     assert [(cell["id"], "".join(cell["source"])) for cell in made] == [
-        ("before", before.source), ("draws", "# your code"), ("after", after.source)]
+        ("shown", "draw()"), ("fig-shown", "**Fig. 1.** shown."), ("ask", ask.source), ("solved", "# your code"),
+        ("notes", notes.source)]
+    assert made[0]["outputs"] and not made[3]["outputs"]
 
 
 @pytest.mark.parametrize("name", SHORT)
