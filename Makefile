@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS := -n logical --maxprocesses 4
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help book notebooks pdf epub test test-portability links lab execute serve repository clean python
+.PHONY: help book notebooks worksheet cards pdf epub archive test test-portability links lab execute serve repository clean python
 
 help:           ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -18,6 +18,12 @@ book: .venv/book ## build the HTML book; needs no torch
 notebooks: book ## plain copies of the chapters, for where MyST is not rendered: Colab, another JupyterLab
 	@echo "The plain notebooks are in $(CURDIR)/_build/notebooks"
 
+worksheet: book ## chapters without their solutions, for teachers: all, or CHAPTER=penalties/ridge
+	@$(BIN)/python tools/worksheet.py $(CHAPTER)
+
+cards: .venv/cards book ## an Anki deck of the chapters' questions and the glossary
+	@$(BIN)/python tools/cards.py
+
 pdf: .venv/print book ## print the book to one PDF; needs a Chromium
 	@$(BIN)/python tools/pdf.py
 
@@ -25,6 +31,9 @@ epub: .venv/print ## make an EPUB of the book; needs a Chromium
 	@rm -rf _build/epub
 	@$(BIN)/jupyter-book build -W -n --keep-going --quiet --builder custom --custom-builder epub .
 	@echo "Open $(CURDIR)/_build/epub/penalties-noise-and-doubt.epub"
+
+archive: pdf epub cards worksheet ## everything above in files for a release, with their checksums
+	@$(BIN)/python tools/archive.py
 
 test: .venv/test ## run every check
 	$(BIN)/ruff check .
@@ -60,7 +69,7 @@ python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "This book needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12"; exit 1; }
 
-# The environments are one folder; `print` adds to what `book` installed, and `test` to both.
+# The environments are one folder; `print` and `cards` add to what `book` installed, `test` to all.
 .venv/book: pyproject.toml constraints.txt | python
 	@test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book]'
@@ -71,7 +80,12 @@ python:
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,print]'
 	@touch .venv/book $@
 
+.venv/cards: pyproject.toml constraints.txt | python
+	@test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,cards]'
+	@touch .venv/book $@
+
 .venv/test: pyproject.toml constraints.txt requirements.txt | python
 	@test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch .venv/book .venv/print $@
+	@touch .venv/book .venv/print .venv/cards $@

@@ -14,12 +14,13 @@ from ruamel.yaml import YAML
 import book_utils
 
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
+DEPENDABOT = ROOT / ".github" / "dependabot.yml"
 CITATION = ROOT / "CITATION.cff"
 DISTRIBUTIONS = packages_distributions()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # What a folder's code may import beside `dependencies`: the extras with which it is run.
 EXTRAS = {"book_utils": ["torch", "mnist", "lab", "book"], "_ext": ["book", "print"],
-          "tools": ["book", "print", "lab", "test"],
+          "tools": ["book", "print", "cards", "lab", "test"],
           "tests": PROJECT["optional-dependencies"], "benchmarks": PROJECT["optional-dependencies"]}
 
 
@@ -54,13 +55,14 @@ def test_version_and_date_are_those_of_the_newest_change():
     assert citation["version"] == book_utils.__version__
 
 
-@pytest.mark.parametrize("schema, paths", [("github-workflows", WORKFLOWS), ("citation-file-format", [CITATION])])
+@pytest.mark.parametrize("schema, paths", [("github-workflows", WORKFLOWS), ("dependabot", [DEPENDABOT]),
+                                           ("citation-file-format", [CITATION])])
 def test_what_others_read_follows_their_schema(schema, paths):
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *paths]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", [*ROOT.glob("*.yml"), CITATION, *WORKFLOWS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*ROOT.glob("*.yml"), CITATION, DEPENDABOT, *WORKFLOWS], ids=lambda path: path.name)
 def test_no_key_is_written_twice(path):
     YAML(typ="safe").load(path)  # raises DuplicateKeyError, where PyYAML takes the last one and says nothing
