@@ -60,18 +60,24 @@ python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "This book needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12"; exit 1; }
 
-# The environments are one folder; `print` adds to what `book` installed, and `test` to both.
+# The environments are one folder; `print` adds to what `book` installed, and `test` to both. What a stopped set-up left
+# half made is made anew: a folder without pip, and a package without RECORD, which pip writes last.
+define ENVIRONMENT
+@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+@for one in .venv/lib/*/site-packages/*.dist-info; do test -f "$$one/RECORD" || rm -rf "$$one"; done
+endef
+
 .venv/book: pyproject.toml constraints.txt | python
-	@test -d .venv || $(PYTHON) -m venv .venv
+	$(ENVIRONMENT)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book]'
 	@touch $@
 
 .venv/print: pyproject.toml constraints.txt | python
-	@test -d .venv || $(PYTHON) -m venv .venv
+	$(ENVIRONMENT)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,print]'
 	@touch .venv/book $@
 
 .venv/test: pyproject.toml constraints.txt requirements.txt | python
-	@test -d .venv || $(PYTHON) -m venv .venv
+	$(ENVIRONMENT)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch .venv/book .venv/print $@
