@@ -195,6 +195,7 @@ def result(text):
 FAULTS = {
     "has not been run": alter(2, execution_count=None),
     "was run out of order ([7], not [2])": alter(2, execution_count=7),
+    "stores a result of another run ([2])": lambda cells: cells[2].update(execution_count=3, outputs=[result("1")]),
     "stores an error, ValueError": alter(
         2, outputs=[{"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}]),
     "stores a warning (a.py:1: UserWarning": alter(2, outputs=[stream("stderr", "a.py:1: UserWarning\n")]),
@@ -219,6 +220,13 @@ def test_each_fault_is_one_sentence(tmp_path, sentence):
     path = tmp_path / "tiny.ipynb"
     path.write_text(json.dumps({"cells": cells}))
     assert sentence in " | ".join(check_notebooks.faults(path, None))
+
+
+def test_a_notebook_that_names_its_python_is_a_fault(tmp_path):
+    path = tmp_path / "tiny.ipynb"
+    metadata = {"language_info": {"name": "python", "version": "3.11.7"}}
+    path.write_text(json.dumps({"cells": tiny(), "metadata": metadata}))
+    assert list(check_notebooks.faults(path, None)) == ["says with which Python it was run: run `make execute`"]
 
 
 def test_a_notebook_without_faults_passes_and_a_foreign_address_does_not(tmp_path):
