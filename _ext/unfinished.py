@@ -22,7 +22,7 @@ def begin(app, config):
 
 
 def end(app, error):
-    if error is None and not (app.warningiserror and app._warncount):
+    if error is None and not (app.keep_going and app._warncount):  # keep_going: warnings are errors, all of them said
         mark(app).unlink()
 
 

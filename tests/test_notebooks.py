@@ -101,6 +101,23 @@ def test_a_failing_chapter_is_left_as_it_was_and_the_cell_is_named(project):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_chapter_whose_writing_is_cut_short_is_left_as_it_was(project, executed):
+    """No file may grow beyond the half of what is to be written, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    first = executed.read_bytes()
+    changed = first.replace(b'"execution_count": 2', b'"execution_count": 22')
+    executed.write_bytes(changed)
+    limit = (len(first) // 2,) * 2
+    command = [sys.executable, str(project / "tools" / "execute.py"), "part/one"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=project,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    found = executed.read_bytes()
+    executed.write_bytes(first)
+    executed.with_suffix(".part").unlink()
+    assert done.returncode == 1 and "File too large" in done.stderr
+    assert found == changed != first
+
+
 def test_an_unknown_chapter_is_refused_with_the_names_of_those_that_exist(project):
     done = call(project, "execute", "part/two")
     assert done.returncode == 1
