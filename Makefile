@@ -68,24 +68,31 @@ clean:          ## remove what was built and the environment
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "This book needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12"; exit 1; }
+	@test -w . || { echo "This folder is read-only, and what is set up and built stands in it: copy it to where you may write."; exit 1; }
 
-# The environments are one folder; `print` and `cards` add to what `book` installed, `test` to all.
+# The environments are one folder; `print` and `cards` add to what `book` installed, `test` to all. What a stopped set-up
+# left half made is made anew: a folder without pip, and a package without RECORD, which pip writes last.
+define ENVIRONMENT
+@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+@for one in .venv/lib/*/site-packages/*.dist-info; do test -f "$$one/RECORD" || rm -rf "$$one"; done
+endef
+
 .venv/book: pyproject.toml constraints.txt | python
-	@test -d .venv || $(PYTHON) -m venv .venv
+	$(ENVIRONMENT)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book]'
 	@touch $@
 
 .venv/print: pyproject.toml constraints.txt | python
-	@test -d .venv || $(PYTHON) -m venv .venv
+	$(ENVIRONMENT)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,print]'
 	@touch .venv/book $@
 
 .venv/cards: pyproject.toml constraints.txt | python
-	@test -d .venv || $(PYTHON) -m venv .venv
+	$(ENVIRONMENT)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,cards]'
 	@touch .venv/book $@
 
 .venv/test: pyproject.toml constraints.txt requirements.txt | python
-	@test -d .venv || $(PYTHON) -m venv .venv
+	$(ENVIRONMENT)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch .venv/book .venv/print .venv/cards $@

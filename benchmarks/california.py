@@ -13,6 +13,7 @@ The draws of regions take a smaller network, three layers of 128, and logarithms
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -165,7 +166,9 @@ def main(parts):
         if run[0] not in parts or any(tuple(old[key] for key in KEYS) == run for old in record["runs"]):
             continue
         record["runs"].append(one_run(*run))
-        RECORD.write_text(json.dumps(record, separators=(",", ":")).replace('{"part"', '\n{"part"') + "\n")
+        part = RECORD.with_suffix(".part")
+        part.write_text(json.dumps(record, separators=(",", ":")).replace('{"part"', '\n{"part"') + "\n")
+        os.replace(part, RECORD)  # whole or not at all
         print(run, record["runs"][-1]["figures"], record["runs"][-1]["seconds"], flush=True)
 
 

@@ -101,6 +101,23 @@ def test_a_failing_chapter_is_left_as_it_was_and_the_cell_is_named(project):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_chapter_whose_writing_is_cut_short_is_left_as_it_was(project, executed):
+    """No file may grow beyond the half of what is to be written, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    first = executed.read_bytes()
+    changed = first.replace(b'"execution_count": 2', b'"execution_count": 22')
+    executed.write_bytes(changed)
+    limit = (len(first) // 2,) * 2
+    command = [sys.executable, str(project / "tools" / "execute.py"), "part/one"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=project,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    found = executed.read_bytes()
+    executed.write_bytes(first)
+    executed.with_suffix(".part").unlink(missing_ok=True)
+    assert done.returncode == 1 and "File too large" in done.stderr
+    assert found == changed != first
+
+
 def test_an_unknown_chapter_is_refused_with_the_names_of_those_that_exist(project):
     done = call(project, "execute", "part/two")
     assert done.returncode == 1
@@ -195,6 +212,7 @@ def result(text):
 FAULTS = {
     "has not been run": alter(2, execution_count=None),
     "was run out of order ([7], not [2])": alter(2, execution_count=7),
+    "stores a result of another run ([2])": lambda cells: cells[2].update(execution_count=3, outputs=[result("1")]),
     "stores an error, ValueError": alter(
         2, outputs=[{"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}]),
     "stores a warning (a.py:1: UserWarning": alter(2, outputs=[stream("stderr", "a.py:1: UserWarning\n")]),
@@ -219,6 +237,13 @@ def test_each_fault_is_one_sentence(tmp_path, sentence):
     path = tmp_path / "tiny.ipynb"
     path.write_text(json.dumps({"cells": cells}))
     assert sentence in " | ".join(check_notebooks.faults(path, None))
+
+
+def test_a_notebook_that_names_its_python_is_a_fault(tmp_path):
+    path = tmp_path / "tiny.ipynb"
+    metadata = {"language_info": {"name": "python", "version": "3.11.7"}}
+    path.write_text(json.dumps({"cells": tiny(), "metadata": metadata}))
+    assert list(check_notebooks.faults(path, None)) == ["says with which Python it was run: run `make execute`"]
 
 
 def test_a_notebook_without_faults_passes_and_a_foreign_address_does_not(tmp_path):

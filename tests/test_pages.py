@@ -1,5 +1,7 @@
 """The built pages as a reader meets them: in a real browser, over http and from a folder, the network cut.
 
+Over http each comes with the Content-Security-Policy of the README; what the browser refuses, it says in the console.
+
 Every page in `_toc.yml` is opened once for each protocol; the tests with a `visit` share that opened page, so a
 failure names page and protocol. What no protocol changes, layout, colors and controls, is looked at `from_a_folder`
 alone. The tests leave the page as they found it, but for its width: each sets the one that it needs, and those that
@@ -79,11 +81,17 @@ PAGES = [f"{page}.html" for page in pages()]
 
 @pytest.fixture(scope="session")
 def roots(book):
-    """Where the book stands: {"http": address, "file": address}."""
+    """Where the book stands: {"http": address, "file": address}; over http under the policy that the README states."""
+    [policy] = re.findall(r"^Content-Security-Policy: (.+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    assert policy.startswith("default-src 'none'; ") and "*" not in policy and "http" not in policy
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):
             pass
+
+        def end_headers(self):
+            self.send_header("Content-Security-Policy", policy)
+            super().end_headers()
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=book))
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -26,6 +26,8 @@ def output_faults(cell):
     """What is wrong with one code cell's stored outputs."""
     for output in cell["outputs"]:
         data = output.get("data", {})
+        if output.get("execution_count") != cell["execution_count"] and output["output_type"] == "execute_result":
+            yield f"stores a result of another run ([{output.get('execution_count')}]): run `make execute`"
         if output["output_type"] == "error":
             yield f"stores an error, {output['ename']}: catch it in the cell and print it"
         if output.get("name") == "stderr":
@@ -42,7 +44,10 @@ def faults(path, url):
     """What is wrong with one notebook."""
     if path.stat().st_size > LIMIT:
         yield f"is larger than {LIMIT / 1e6:g} MB: print less, or draw smaller pictures"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    if "version" in notebook.get("metadata", {}).get("language_info", {}):
+        yield "says with which Python it was run: run `make execute`"
+    cells = notebook["cells"]
     first = cells[0] if cells else {}
     if first.get("id") != CELL_ID:
         yield "does not begin with the Colab cell: run `make execute`"

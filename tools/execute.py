@@ -119,7 +119,9 @@ def run(path):
         settle_outputs(cell.get("outputs", []), stored_outputs.get(cell.id, []))
     text = nbformat.writes(notebook) + "\n"
     if text != path.read_text(encoding="utf-8"):  # an unchanged file keeps its date, and its built page
-        path.write_text(text, encoding="utf-8")
+        part = path.with_suffix(".part")
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)  # at once: a run that is stopped here leaves the old notebook or the new one
 
 
 def main(name=""):
