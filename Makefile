@@ -68,7 +68,7 @@ clean:          ## remove what was built and the environment
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "This book needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12"; exit 1; }
-	@test -w . || { echo "This folder is read-only, and what is set up and built stands in it: copy it to where you may write."; exit 1; }
+	@test -w . || { echo "Everything is set up and built inside this folder, which is read-only: copy it to where you may write."; exit 1; }
 
 # The environments are one folder; `print` and `cards` add to what `book` installed, `test` to all. What a stopped set-up
 # left half made is made anew: a folder without pip, and a package without RECORD, which pip writes last.

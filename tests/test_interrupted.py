@@ -76,6 +76,7 @@ chmod +x .venv/bin/pip
 """
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="There is no make here, and the README sets up without it.")
 @pytest.mark.parametrize("stamp", ["book", "print", "test"])
 @pytest.mark.parametrize("found", ["nothing", "a folder without pip", "a package without RECORD"])
 def test_a_stopped_set_up_is_made_whole_by_the_next(tmp_path, found, stamp):
