@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from project import CELL_TIMEOUT, chapter_name, chapters, kernel_environment
 
-SHORT = "penalties/ridge", "doubt/variational-linear-regression"  # to run
+SHORT = "penalties/ridge", "penalties/pseudoinverse"  # to run
 SOLUTION = re.compile(r":::\{dropdown\} .*?\n:::$", re.M | re.S)
 
 

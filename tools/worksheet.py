@@ -80,14 +80,13 @@ def worksheet(cells):
 
 
 def make(path):
-    """Write the worksheet of a chapter; return where."""
+    """Write the worksheet of a chapter."""
     copy = json.loads((NOTEBOOKS / path.relative_to(ROOT)).read_text(encoding="utf-8"))
     cells = worksheet(copy["cells"])
     text = json.dumps(copy | {"cells": cells}, indent=1, ensure_ascii=False) + "\n"
     text = text.replace("](../../../html/", "](../html/")  # in a book without an address
-    target = TARGET / path.name
-    target.write_text(text.replace("*Chapter ", "*Worksheet for chapter ", 1), encoding="utf-8")
-    return target
+    text = text.replace("*Chapter ", "*Worksheet for chapter ", 1)
+    (TARGET / path.name).write_text(text, encoding="utf-8")
 
 
 def main(name=""):
@@ -96,7 +95,8 @@ def main(name=""):
         shutil.rmtree(TARGET, ignore_errors=True)
     TARGET.mkdir(exist_ok=True)
     for path in found:
-        print(f"Open {make(path)}")
+        make(path)
+    print(f"Open {TARGET / found[0].name}" if name else f"{len(found)} worksheets are in {TARGET}")
 
 
 if __name__ == "__main__":
