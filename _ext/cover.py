@@ -49,7 +49,10 @@ class Cards(Cover):
         self.env.note_dependency(vignettes.__file__)
         cards = nodes.bullet_list(classes=["cards"])
         for page, chapter in chapters.items():
-            drawn = getattr(vignettes, page.split("/")[-1].replace("-", "_"))()
+            name = page.split("/")[-1].replace("-", "_")
+            if not hasattr(vignettes, name):
+                raise self.error(f"{page} has no card: write a function {name} in _ext/vignettes.py, which draws it.")
+            drawn = getattr(vignettes, name)()
             picture = f'<svg viewBox="0 0 {vignettes.WIDTH} {vignettes.HEIGHT}" aria-hidden="true">{drawn}</svg>'
             cards += nodes.list_item(
                 "", nodes.raw("", picture, format="html"), nodes.paragraph("", "", link(page, chapter.label)),
