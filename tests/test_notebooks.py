@@ -239,6 +239,14 @@ def test_each_fault_is_one_sentence(tmp_path, sentence):
     assert sentence in " | ".join(check_notebooks.faults(path, None))
 
 
+def test_the_first_cell_out_of_order_says_it_for_those_after_it(tmp_path):
+    cells = tiny()
+    cells += [cells[2] | {"execution_count": number} for number in (None, 3, 4)]
+    path = tmp_path / "tiny.ipynb"
+    path.write_text(json.dumps({"cells": cells}))
+    assert list(check_notebooks.faults(path, None)) == ["cell 4 has not been run: run `make execute`"]
+
+
 def test_a_notebook_that_names_its_python_is_a_fault(tmp_path):
     path = tmp_path / "tiny.ipynb"
     metadata = {"language_info": {"name": "python", "version": "3.11.7"}}

@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from project import ROOT, chapters
+from project import ROOT, chapter_name, chapters
 from repository import CELL_ID, colab_cell, read_url
 
 MARKER = re.compile(r"^\s*#\s*(NBVAL_|PYTEST_VALIDATE_)\w+", flags=re.M)
@@ -53,15 +53,17 @@ def faults(path, url):
         yield "does not begin with the Colab cell: run `make execute`"
     elif joined(first["source"]) != colab_cell(url) or first["metadata"].get("tags") != ["remove-cell"]:
         yield "begins with an outdated Colab cell: run `make execute`"
+    ordered = True
     code = [(number, cell) for number, cell in enumerate(cells, 1) if cell["cell_type"] == "code"]
     for count, (number, cell) in enumerate(code, 1):
         tags = cell["metadata"].get("tags", [])
         if MARKER.search(joined(cell["source"])) or any(re.match("nbval|pytest-validate", tag) for tag in tags):
             yield f"cell {number} is kept out of the comparison: remove the NBVAL marker"
-        if cell["execution_count"] is None:
+        if ordered and cell["execution_count"] is None:
             yield f"cell {number} has not been run: run `make execute`"
-        elif cell["execution_count"] != count:
+        elif ordered and cell["execution_count"] != count:
             yield f"cell {number} was run out of order ([{cell['execution_count']}], not [{count}]): run `make execute`"
+        ordered = ordered and cell["execution_count"] == count  # one cell says it for those after it
         for fault in output_faults(cell):
             yield f"cell {number} {fault}"
 
@@ -73,7 +75,9 @@ def main(paths):
         paths, named = sorted((ROOT / "chapters").rglob("*.ipynb")), chapters()
         paths = [path for path in paths if ".ipynb_checkpoints" not in path.parts]
         found = [f"{path}: is not named in _toc.yml" for path in paths if path not in named]
-    found += [f"{path}: {fault}" for path in paths for fault in faults(path, url)]
+    for path in paths:
+        this = f"`make execute CHAPTER={chapter_name(path)}`"
+        found += [f"{path}: {fault}".replace("`make execute`", this) for fault in faults(path, url)]
     for fault in found:
         print(fault.replace(f"{ROOT}/", "") + ".")
     return int(bool(found))
