@@ -57,8 +57,9 @@ def entries():
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_numbered_result_is_on_the_sheet(chapter):
-    assert len(LABELS[chapter]) >= 5, "too few labels found: this test tests nothing"
-    assert LABELS[chapter] - CITED - set(IN_A_THEOREM) - SET_UPS == set()
+    assert len(LABELS[chapter]) >= 5, "fewer than five numbered equations and theorems"
+    missing = LABELS[chapter] - CITED - set(IN_A_THEOREM) - SET_UPS
+    assert missing == set(), "chapters/reference/formulas.md lacks them"
 
 
 def test_the_sheet_and_the_exceptions_name_labels_that_exist():
@@ -129,13 +130,13 @@ def test_the_list_by_chapter_is_the_list_of_mistakes():
     found, by_chapter = mistakes()
     lists = {chapter: listed for chapter, listed in
              re.findall(r"\{doc\}`\.\./([\w/-]+)`\n\n((?:- [^\n]+\n?)+)", by_chapter)}
-    assert list(lists) == CHAPTERS
+    assert list(lists) == CHAPTERS, "*By chapter* in mistakes.md has a list for each chapter, in the order of _toc.yml"
     for chapter, listed in lists.items():
         figures = re.findall(r'"name": "(fig-[\w-]+)"',
                              (ROOT / "chapters" / f"{chapter}.ipynb").read_text(encoding="utf-8"))
         expected = [f"- [{symptom}](#{slug(symptom)})" for symptom, text in found.items()
                     if f"../{chapter}.ipynb#" in text or any(f"`{figure}`" in text for figure in figures)]
-        assert listed.strip().split("\n") == expected
+        assert listed.strip().split("\n") == expected, f"not the mistakes above that link to {chapter} or its figures"
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -69,7 +69,8 @@ def test_every_question_has_an_answer_and_the_question_after_it():
 
 
 def test_every_chapter_is_linked():
-    assert {(FOLDER / file).resolve() for file, _ in PLACE.findall(TEXT)} == set(chapters())
+    linked = {(FOLDER / file).resolve() for file, _ in PLACE.findall(TEXT)}
+    assert linked == set(chapters()), "practice.md must link to each chapter"
 
 
 def test_the_chart_says_yes_and_no_in_words(monkeypatch):

@@ -343,17 +343,19 @@ CELLS = {chapter_name(path): nbformat.read(path, as_version=4).cells for path in
 def test_what_a_box_says_is_what_the_chapter_computes(chapter):
     """Each box has its cell, and the answer typed there is asserted behind it."""
     cells = CELLS[chapter]
-    assert unguarded(cells) == []
+    assert unguarded(cells) == [], "No later cell has a line `assert ...  # prediction NAME` for these."
     names = [name for cell in cells if cell.cell_type == "code" for name in asked(cell.source)]
     for cell, after in zip(cells, cells[1:], strict=False):
         if names and cell.cell_type == "markdown" and ":::{admonition} Predict" in cell.source:
-            assert cell.source.endswith(":::") and len(asked(after.source)) == 1
-            assert after.metadata.get("tags") == ["remove-input"]
+            assert cell.source.endswith(":::"), f"Text follows the box: {cell.source[-60:]!r}"
+            assert len(asked(after.source)) == 1, f"No cell with one predict(...) follows: {cell.source[-60:]!r}"
+            assert after.metadata.get("tags") == ["remove-input"], "The cell of a box has this tag and no other."
     html = ["".join(out.get("data", {}).get("text/html", "")) for cell in cells for out in cell.get("outputs", [])]
     tags = {tag for text in html for tag in re.findall(r"<(pnd-quiz-\w+) ", text)}
-    assert len(tags) == 1 and sum("<script>" in text and "pnd-quiz-" in text for text in html) == 1
+    once = len(tags) == 1 and sum("<script>" in text and "pnd-quiz-" in text for text in html) == 1
+    assert once, "No quiz and no box, or outputs of more than one run: make execute."
     shown = [name for text in html for name in re.findall(r' id="predict-([\w-]+)" state=', text)]
-    assert shown == names
+    assert shown == names, "A box was not run: make execute."
 
 
 def test_a_missing_guard_is_seen():

@@ -107,7 +107,7 @@ def test_the_glossary_goes_from_a_to_z(book):
 def test_a_chapter_links_to_the_glossary_once_a_term(path):
     links = [(number, anchor) for number, text in cells(path, "markdown") for _, anchor in LINK.findall(text)]
     anchors = [anchor for _, anchor in links]
-    assert 1 <= len(anchors) <= 14
+    assert 1 <= len(anchors) <= 14, "A chapter links to 1 to 14 terms: [text](../reference/glossary.md#term-NAME)."
     assert sorted(set(anchors)) == sorted(anchors), "A term is linked where it is first used, and not again."
     for number, text in cells(path, "markdown"):
         headings = [line for line in text.splitlines() if line.startswith(("#", ":::"))]
@@ -185,4 +185,5 @@ def test_a_chapter_says_how_long_it_takes(path):
     says = (r"\*\*Reads in\*\* about (\d+) minutes with its code, without the exercises\. "
             r"\*\*Runs in\*\* about \d+ seconds")
     stated = re.search(says, path.read_text(encoding="utf-8"))
-    assert int(stated[1]) == reading_minutes(path)
+    assert stated, "No line of the form: **Reads in** about 30 minutes with its code, ... **Runs in** about 9 seconds."
+    assert int(stated[1]) == reading_minutes(path), f"By its length it reads in about {reading_minutes(path)} minutes."

@@ -46,7 +46,8 @@ def test_every_place_exists():
 
 
 def test_every_chapter_is_linked():
-    assert {(FOLDER / file).resolve() for links in LINKS for file, _ in links} == set(chapters())
+    linked = {(FOLDER / file).resolve() for links in LINKS for file, _ in links}
+    assert linked == set(chapters()), "sources.md must link to each chapter"
 
 
 def test_no_claim_is_listed_twice_for_one_document():
