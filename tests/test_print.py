@@ -18,7 +18,7 @@ PAPER = {"width": 642, "height": 970}  # A4 without its margins
 STATE = r"""() => {
   const article = document.querySelector("article.bd-article"), all = (which) => [...article.querySelectorAll(which)];
   const style = (one) => getComputedStyle(one), dark = (color) => Math.max(...color.match(/\d+/g).slice(0, 3)) < 130;
-  const words = (list) => list.map((one) => one.outerHTML.replace(/ tabindex="-?\d"/, "").slice(0, 90));  // not what moves
+  const words = (list) => list.map((one) => one.outerHTML.replace(/ tabindex="-?\d"/, "").slice(0, 90));
   const seen = (one) => one.checkVisibility();
   const beside = ".bd-sidebar, .bd-header-article, .prev-next-area, .bd-footer, .copybtn, #jb-print-docs-body";
   return {
