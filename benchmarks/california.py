@@ -13,7 +13,6 @@ The draws of regions take a smaller network, three layers of 128, and logarithms
 """
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from scipy.stats import spearmanr
 from torch import nn
 from torch.nn import functional as F
 
+from book_utils._files import write_whole
 from book_utils.data import california
 from book_utils.mc_dropout import mc_predict
 
@@ -166,9 +166,7 @@ def main(parts):
         if run[0] not in parts or any(tuple(old[key] for key in KEYS) == run for old in record["runs"]):
             continue
         record["runs"].append(one_run(*run))
-        part = RECORD.with_suffix(".part")
-        part.write_text(json.dumps(record, separators=(",", ":")).replace('{"part"', '\n{"part"') + "\n")
-        os.replace(part, RECORD)  # whole or not at all
+        write_whole(RECORD, json.dumps(record, separators=(",", ":")).replace('{"part"', '\n{"part"') + "\n")
         print(run, record["runs"][-1]["figures"], record["runs"][-1]["seconds"], flush=True)
 
 

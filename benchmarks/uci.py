@@ -26,7 +26,6 @@ import argparse
 import contextlib
 import json
 import math
-import os
 import sys
 import time
 from functools import partial
@@ -41,6 +40,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from book_utils._files import write_whole
 from book_utils.data import uci
 from book_utils.experiments import run
 from book_utils.linear import lstsq, ridge
@@ -370,9 +370,7 @@ def columns(splits):
 def write(path, record):
     """A JSON file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps(record) + "\n")
-    os.replace(part, path)
+    write_whole(path, json.dumps(record) + "\n")
 
 
 def write_record(folder, name, times, settings, results):

@@ -5,12 +5,11 @@ How the fits are spread is joblib's business: one after the other, over processe
 
 import hashlib
 import json
-import os
 import pickle
-import uuid
 from pathlib import Path
 
 from book_utils._checks import checked_flag, checked_number, shown
+from book_utils._files import write_whole
 
 
 def run(task, settings, *, store, n_jobs=1, progress=False):
@@ -84,7 +83,7 @@ def run(task, settings, *, store, n_jobs=1, progress=False):
         try:
             for name, text, error in parallel(joblib.delayed(_attempt)(task, *item) for item in todo.items()):
                 if error is None:
-                    _write(store / name, text)
+                    write_whole(store / name, text + "\n")
                     del errors[name]
                 else:
                     errors[name] = error
@@ -141,10 +140,3 @@ def _attempt(task, name, setting):
         return name, json.dumps({"setting": setting, "result": result}, allow_nan=False), None
     except Exception as error:
         return name, None, f"{type(error).__name__}: {error}"
-
-
-def _write(path, text):
-    """Under another name first, then renamed at once: nobody ever reads a part of it."""
-    part = path.with_suffix(f".{uuid.uuid4().hex}")
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, path)

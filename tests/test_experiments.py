@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from conftest import ROOT, had
 
-from book_utils import experiments
 from book_utils.data import uci
 from book_utils.experiments import run
 
@@ -136,11 +135,11 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
         seen.append((json.loads(source.read_text())["result"], target.exists()))  # whole before it has its name
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experiments.os, "replace", interrupted)
+    monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(lambda x: {"is": x}, [{"x": 2}], store=tmp_path)
     assert seen == [({"is": 2}, False)] and not finished(tmp_path)
-    monkeypatch.setattr(experiments.os, "replace", replace)
+    monkeypatch.setattr(os, "replace", replace)
     assert run(lambda x: {"is": x}, [{"x": 2}], store=tmp_path) == [{"is": 2}]
 
 

@@ -21,6 +21,8 @@ from PIL import Image
 from project import CELL_TIMEOUT, chapter_name, kernel_environment, select
 from repository import ensure_colab_cell, read_url
 
+from book_utils._files import write_whole
+
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 # What MyST-NB highlights code with, and nothing that names a version.
 LANGUAGE_INFO = {
@@ -119,9 +121,7 @@ def run(path):
         settle_outputs(cell.get("outputs", []), stored_outputs.get(cell.id, []))
     text = nbformat.writes(notebook) + "\n"
     if text != path.read_text(encoding="utf-8"):  # an unchanged file keeps its date, and its built page
-        part = path.with_suffix(".part")
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)  # at once: a run that is stopped here leaves the old notebook or the new one
+        write_whole(path, text)  # a run that is stopped here leaves the old notebook or the new one
 
 
 def main(name=""):
