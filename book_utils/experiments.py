@@ -1,6 +1,7 @@
-"""Many fits, each done once: results are kept in files, so that a run that was stopped goes on where it was.
+"""Many fits: each done once, and what their mean is worth.
 
-How the fits are spread is joblib's business: one after the other, over processes, or over a cluster of machines.
+Results are kept in files, so that a run that was stopped goes on where it was. How the fits are spread is joblib's
+business: one after the other, over processes, or over a cluster of machines.
 """
 
 import hashlib
@@ -8,7 +9,9 @@ import json
 import pickle
 from pathlib import Path
 
-from book_utils._checks import checked_flag, checked_number, shown
+import numpy as np
+
+from book_utils._checks import checked_count, checked_factors, checked_flag, checked_number, shown
 from book_utils._files import write_whole
 
 
@@ -95,6 +98,39 @@ def run(task, settings, *, store, n_jobs=1, progress=False):
         raise RuntimeError("\n".join([f"{len(errors)} of {len(names)} settings failed; the results of the others are "
                                       f"kept in {store}.", *(f"{names[name]}: {errors[name]}" for name in errors)]))
     return [_stored(store / name, setting) for name, setting in names.items()]
+
+
+def pm(values, digits=2):
+    """The mean of independent runs and its standard error, as text.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        One number a run, n at least 2. To compare two methods on the same runs give their differences.
+    digits : int
+        How many digits after the point, 0 to 15.
+
+    Returns
+    -------
+    str
+        The standard error is the standard deviation (divisor n - 1) over the square root of n.
+
+    Raises
+    ------
+    ValueError
+        If an argument is none of the above.
+
+    Examples
+    --------
+    >>> pm([3.1, 2.7, 3.4, 2.8])
+    '3.00 ± 0.16'
+    """
+    (values,) = checked_factors(values=values)
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"values must have shape (n,), one number a run and two runs at least, not {values.shape}.")
+    digits = checked_count("digits", digits, 0, 15)
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return f"{values.mean():z.{digits}f} ± {error:.{digits}f}"
 
 
 def _names(settings):

@@ -51,6 +51,7 @@ ARGUMENTS = {
     "data.mnist5k": lambda: {"n_train": 300, "seed": 1},
     "data.uci": lambda: {"name": "yacht", "split": 3},
     "exercises.check": lambda: {"function": lambda mu, s: mu, "name": "mean_relu"},
+    "experiments.pm": lambda: {"values": y, "digits": 1},
     "experiments.run": lambda: {"task": lambda **setting: {"a": 1.0}, "settings": [{"x": 1}, {"x": 2}],
                                 "store": "store", "n_jobs": 1, "progress": False},
     "linear.lasso": lambda: {"X": X, "y": y, "lam": 0.1},

@@ -1,8 +1,9 @@
-"""Many fits: none is lost, none is done twice, and where they run changes nothing."""
+"""Many fits: none is lost, none is done twice, where they run changes nothing, and what their mean is worth."""
 
 import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import time
 import joblib
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT, had
+from scipy.stats import sem
 
 from book_utils.data import uci
-from book_utils.experiments import run
+from book_utils.experiments import pm, run
 
 SETTINGS = [{"x": x, "power": power} for x in (2, 3, 5) for power in (1, 2)]
 
@@ -279,3 +282,21 @@ if __name__ == "__main__":
     from pathlib import Path
 
     drive(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])
+
+
+def test_a_mean_and_its_error_as_text():
+    runs = np.random.default_rng(0).normal(2, 3, 25)
+    assert pm(runs) == f"{np.mean(runs):.2f} ± {sem(runs):.2f}"
+    assert pm(torch.tensor(-runs), 1) == f"-{np.mean(runs):.1f} ± {sem(runs):.1f}"
+    assert pm(list(runs), 0) == f"{np.mean(runs):.0f} ± {sem(runs):.0f}"
+    assert pm([-0.004, 0.002]) == "0.00 ± 0.00"
+
+
+@pytest.mark.parametrize("values, says", [
+    ([1.0], "two runs at least, not (1,)"),
+    (np.ones((3, 2)), "one number a run and two runs at least, not (3, 2)"),
+    ([1.0, np.nan], "values[1] is nan"),
+])
+def test_runs_without_an_error_are_refused(values, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        pm(values)
