@@ -77,19 +77,9 @@ define ENVIRONMENT
 @for one in .venv/lib/*/site-packages/*.dist-info; do test -f "$$one/RECORD" || rm -rf "$$one"; done
 endef
 
-.venv/book: pyproject.toml constraints.txt | python
+.venv/book .venv/print .venv/cards: .venv/%: pyproject.toml constraints.txt | python
 	$(ENVIRONMENT)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book]'
-	@touch $@
-
-.venv/print: pyproject.toml constraints.txt | python
-	$(ENVIRONMENT)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,print]'
-	@touch .venv/book $@
-
-.venv/cards: pyproject.toml constraints.txt | python
-	$(ENVIRONMENT)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,cards]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,$*]'
 	@touch .venv/book $@
 
 .venv/test: pyproject.toml constraints.txt requirements.txt | python

@@ -18,6 +18,7 @@ from PIL import Image
 from repository import colab_cell
 
 ALT = "A straight line that rises from left to right."
+SAID = {"image": {"alt": ALT}, "figure": {"name": "fig-line", "caption": "A line."}}
 CELLS = {
     "numbers": "import numpy as np\n\nprint('first')\nprint(f'{np.sqrt(2):.6f}')\nnp.arange(6.0).reshape(2, 3)",
     "figure": "import matplotlib.pyplot as plt\n\nfigure, ax = plt.subplots()\n_ = ax.plot([0, 1], [0.25, 1])",
@@ -38,7 +39,7 @@ def project(tmp_path_factory):
     folder.mkdir(parents=True)
     cells = [nbformat.v4.new_markdown_cell("# One", id="title")]
     cells += [nbformat.v4.new_code_cell(source, id=name) for name, source in CELLS.items()]
-    cells[2].metadata.update(tags=["hide-input"], mystnb={"image": {"alt": ALT}})
+    cells[2].metadata.update(tags=["hide-input"], mystnb=SAID)
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "one.ipynb")
     broken = [nbformat.v4.new_code_cell(s) for s in ("x = 1", "y = x\ny / 0\n", "print('never reached')")]
     nbformat.write(nbformat.v4.new_notebook(cells=broken), folder / "broken.ipynb")
@@ -84,7 +85,7 @@ def test_an_executed_chapter_holds_results_and_nothing_else(executed):
     assert colab.outputs == []
     assert [output.output_type for output in numbers.outputs] == ["stream", "execute_result"]
     assert numbers.outputs[0].text == "first\n1.414214\n"
-    assert figure.metadata == {"tags": ["hide-input"], "mystnb": {"image": {"alt": ALT}}}
+    assert figure.metadata == {"tags": ["hide-input"], "mystnb": SAID}
     picture = Image.open(io.BytesIO(base64.b64decode(figure.outputs[0].data["image/png"])))
     assert picture.mode == "P" and len(picture.getcolors()) <= 128
     assert explorable.outputs[0].data["text/html"].startswith("<pnd-collinear-")
@@ -192,7 +193,7 @@ def tiny():
     """A notebook without a fault: the Colab cell, a title, a cell with a described picture."""
     output = {"output_type": "display_data", "data": {"image/png": "iVBO", "text/plain": "<Figure>"}, "metadata": {}}
     picture = {"cell_type": "code", "execution_count": 2, "source": "plot()", "outputs": [output],
-               "metadata": {"mystnb": {"image": {"alt": ALT}}}}
+               "metadata": {"mystnb": SAID}}
     colab = {"cell_type": "code", "id": "colab", "execution_count": 1, "source": colab_cell(None).splitlines(True),
              "metadata": {"tags": ["remove-cell"]}, "outputs": []}
     return [colab, {"cell_type": "markdown", "source": "# Title", "metadata": {}}, picture]
@@ -221,9 +222,10 @@ FAULTS = {
     "shows a picture without a description": alter(2, metadata={}),
     "without a description: write": alter(2, metadata={"mystnb": {"image": {"alt": "A line."}}}),
     "a picture without": alter(2, metadata={"mystnb": {"image": {"alt": "_images/0123456789abcdef01234567.png"}}}),
+    "without a caption": alter(2, metadata={"mystnb": SAID | {"figure": {"name": "fig", "caption": " "}}}),
     "is kept out of the comparison": alter(2, source="# NBVAL_SKIP\nplot()"),
     "kept out of the comparison": alter(2, source=["x = 1\n", "  #NBVAL_IGNORE_OUTPUT\n", "plot()"]),
-    "is kept out of": alter(2, metadata={"mystnb": {"image": {"alt": ALT}}, "tags": ["nbval-ignore-output"]}),
+    "is kept out of": alter(2, metadata={"mystnb": SAID, "tags": ["nbval-ignore-output"]}),
     "is larger than 1.05 MB": alter(1, source="x" * 1_050_001),
     "does not begin with the Colab cell": lambda cells: cells.insert(0, cells.pop(1)),
     "begins with an outdated Colab cell": alter(0, source="import sys"),

@@ -35,9 +35,12 @@ def output_faults(cell):
         if ADDRESS.search(joined(data.get("text/plain", "")) + joined(output.get("text", ""))):
             yield "stores a memory address: assign the result of the last line to a name, such as `_`"
         if "image/png" in data and "text/html" not in data:
-            alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
+            said = cell["metadata"].get("mystnb", {})
+            alt = said.get("image", {}).get("alt", "")
             if len(alt) < ALT or re.fullmatch(r"\S+", alt):
                 yield f"shows a picture without a description: write one ({ALT} characters or more) in mystnb.image.alt"
+            if not said.get("figure", {}).get("caption", "").strip():
+                yield "shows a picture without a caption: say what it shows in mystnb.figure.caption"
 
 
 def faults(path, url):
