@@ -24,6 +24,7 @@ FIRST = {
     "Thompson sampling": "doubt/decisions.html#which-arm-should-be-tried",
     "condition numbers": "penalties/pseudoinverse.html#the-condition-number-and-three-algorithms",
     "Srivastava 2014": "reference/bibliography.html",
+    "C++": "doubt/variational-linear-regression.html#the-guide-s-program",
     "Läuchli": "reference/bibliography.html",
     "lauchli": "reference/bibliography.html",
 }

@@ -3,7 +3,7 @@
 (() => {
   const FIRST = 20;
   const SNIPPET = 220;
-  const WORD = /[\p{L}\p{N}_]+/gu;
+  const WORD = /[\p{L}\p{N}_]+(?:\+\+)?/gu; // C++, too
 
   const stemmer = new Stemmer();
   const stems = new Map();
@@ -118,8 +118,11 @@
     }
     link.append(topic ? `${place}: ${heading}` : heading);
     // Sphinx marks these words in the page that opens (sphinx_highlight.js).
-    link.addEventListener("click", () =>
-      localStorage.setItem("sphinx_highlight_terms", asked.filter((word) => word.length > 2).join(" ")));
+    link.addEventListener("click", () => {
+      try {
+        localStorage.setItem("sphinx_highlight_terms", asked.filter((word) => word.length > 2).join(" "));
+      } catch { /* a browser that keeps nothing marks nothing */ }
+    });
     const item = document.createElement("li");
     item.append(link, snippet(asked, text));
     return item;
