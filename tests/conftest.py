@@ -1,6 +1,6 @@
 """What more than one test module needs: the built book, a real browser, hypothesis without a clock.
 
-Helpers of one module stand in that module.
+And how tests read a chapter. Helpers of one module stand in that module.
 """
 
 import functools
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from mdit_py_plugins.anchors.index import slugify
 from project import CHROMIUM_FLAGS, chromium
 
 # How long an example takes says more about the machine than about the code.
@@ -19,6 +20,27 @@ settings.load_profile("book")
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
+
+
+@functools.cache
+def cells(path):
+    """A notebook's cells, as they are stored."""
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+
+
+def sources(path, kind):
+    """[(number, text)] of a notebook's cells of one kind, code or markdown; numbers count from 1, over all cells."""
+    return [(k, "".join(cell["source"])) for k, cell in enumerate(cells(path), 1) if cell["cell_type"] == kind]
+
+
+def markdown(path):
+    """All text of a notebook."""
+    return "\n\n".join(text for _, text in sources(path, "markdown"))
+
+
+def headings(path):
+    """The anchors of a chapter's sections."""
+    return {slugify(heading) for heading in re.findall(r"^##+ (.+)$", markdown(path), re.M)}
 
 
 def had(load):

@@ -8,7 +8,7 @@ import zipfile
 
 import cards
 import pytest
-from conftest import ROOT
+from conftest import ROOT, sources
 from project import chapters
 
 RAW = re.compile(r"\{[\w:]+\}`|\$|\]\(|<(?!/?(p|b|br|em|code|sub|sup)>|p class=where>|a href)|[^\\]\\[ntu]\b")
@@ -37,9 +37,8 @@ def deck(book, tmp_path_factory):
 def asked():
     """What the chapters ask, as their code says it: (chapter, question, right choice, why)."""
     for path in chapters():
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            source = "".join(cell["source"])
-            if cell["cell_type"] == "code" and re.search(r"\bquiz\(", source):
+        for _, source in sources(path, "code"):
+            if re.search(r"\bquiz\(", source):
                 for node in ast.walk(ast.parse(source)):
                     if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "question":
                         ask, *choices = map(ast.literal_eval, node.args)

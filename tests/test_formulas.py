@@ -6,11 +6,12 @@ That their links lead somewhere is for the build (`-W -n`) and for test_pages.
 import ast
 import importlib
 import inspect
-import json
 import pkgutil
 import re
 
 import pytest
+from conftest import markdown
+from mdit_py_plugins.anchors.index import slugify
 from project import ROOT, chapter_name, chapters
 
 import book_utils
@@ -34,16 +35,12 @@ SET_UPS = {"eq-layernorm-recurrence"}
 
 
 CHAPTERS = list(map(chapter_name, chapters()))  # as "part/name"
-
-
-def markdown(chapter):
-    notebook = json.loads((ROOT / "chapters" / f"{chapter}.ipynb").read_text(encoding="utf-8"))
-    return "\n".join("".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown")
+TEXTS = {chapter_name(path): markdown(path) for path in chapters()}
 
 
 def labels(chapter):
     """The labels of a chapter's equations and theorems."""
-    return re.findall(r"\$\$ \((eq-[\w-]+)\)|^:label: (thm-[\w-]+)", markdown(chapter), re.MULTILINE)
+    return re.findall(r"\$\$ \((eq-[\w-]+)\)|^:label: (thm-[\w-]+)", TEXTS[chapter], re.MULTILINE)
 
 
 LABELS = {chapter: {a or b for a, b in labels(chapter)} for chapter in CHAPTERS}
@@ -105,11 +102,6 @@ def test_every_public_function_that_computes_is_on_the_sheet(module):
     assert public - {name for where, name, _ in named_functions(FORMULAS) if where == module} == set()
 
 
-def slug(heading):
-    """The anchor of a heading, as MyST and GitHub write it."""
-    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
-
-
 def mistakes():
     """{symptom: text}, and the text of the list by chapter."""
     text, by_chapter = MISTAKES.split("\n## By chapter\n")
@@ -134,7 +126,7 @@ def test_the_list_by_chapter_is_the_list_of_mistakes():
     for chapter, listed in lists.items():
         figures = re.findall(r'"name": "(fig-[\w-]+)"',
                              (ROOT / "chapters" / f"{chapter}.ipynb").read_text(encoding="utf-8"))
-        expected = [f"- [{symptom}](#{slug(symptom)})" for symptom, text in found.items()
+        expected = [f"- [{symptom}](#{slugify(symptom)})" for symptom, text in found.items()
                     if f"../{chapter}.ipynb#" in text or any(f"`{figure}`" in text for figure in figures)]
         assert listed.strip().split("\n") == expected, f"not the mistakes above that link to {chapter} or its figures"
 
@@ -142,8 +134,8 @@ def test_the_list_by_chapter_is_the_list_of_mistakes():
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_chapter_and_pages_link_to_each_other(chapter):
     """At the end of the summary, to the chapter's own headings on both pages."""
-    summary = markdown(chapter).partition("\n## Summary\n")[2].partition("\n## ")[0]
+    summary = TEXTS[chapter].partition("\n## Summary\n")[2].partition("\n## ")[0]
     for name, page in (("formulas", FORMULAS), ("mistakes", MISTAKES)):
         heading = re.search(rf"^### ([^\n]+)\n\n\{{doc\}}`\.\./{chapter}`", page, re.MULTILINE)
         assert heading, f"{name}.md has no heading for this chapter"
-        assert f"[{name}](../reference/{name}.md#{slug(heading[1])})" in summary
+        assert f"[{name}](../reference/{name}.md#{slugify(heading[1])})" in summary

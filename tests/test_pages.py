@@ -17,7 +17,6 @@ import http.server
 import importlib
 import io
 import itertools
-import json
 import re
 import statistics
 import threading
@@ -30,7 +29,7 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from conftest import HTML, ROOT
+from conftest import HTML, ROOT, cells
 from docutils import nodes
 from PIL import Image, ImageStat
 from project import pages
@@ -611,8 +610,8 @@ def test_proofs_begin_and_end(open_page):
 
 @pytest.mark.parametrize("address", [one for one in PAGES if (ROOT / one).with_suffix(".ipynb").exists()])
 def test_a_fold_says_what_is_in_it(book, address):
-    cells = json.loads((ROOT / address).with_suffix(".ipynb").read_text(encoding="utf-8"))["cells"]
-    folded = [one for one in cells if {"hide-input", "hide-cell"} & set(one["metadata"].get("tags", []))]
+    folded = [one for one in cells((ROOT / address).with_suffix(".ipynb"))
+              if {"hide-input", "hide-cell"} & set(one["metadata"].get("tags", []))]
     lines = [len("".join(one["source"]).splitlines()) for one in folded]
     text = (book / address).read_text(encoding="utf-8")
     words = re.findall(r'<summary>\s*<p class="collapsed admonition-title">(.*?)</p>', text)

@@ -3,7 +3,6 @@
 import functools
 import html
 import importlib
-import json
 import os
 import re
 from pathlib import Path
@@ -11,7 +10,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
-from conftest import HTML, ROOT
+from conftest import HTML, ROOT, cells, markdown, sources
 from nbclient import NotebookClient
 from project import CELL_TIMEOUT, chapters, kernel_environment
 from sphinx.errors import ExtensionError
@@ -36,15 +35,6 @@ def plain(monkeypatch):
 
 
 @functools.cache
-def cells(path):
-    return json.loads(path.read_text(encoding="utf-8"))["cells"]
-
-
-def markdown(path):
-    return ["".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "markdown"]
-
-
-@functools.cache
 def page(name):
     return (HTML / f"{name}.html").read_text(encoding="utf-8")
 
@@ -60,7 +50,7 @@ def numbered():
 
 def test_as_the_chapters_are_written_there_is_much_that_only_myst_reads():
     """So the next test would see it."""
-    found = [text for name in CHAPTERS for text in MYST.findall("\n\n".join(markdown(ROOT / f"{name}.ipynb")))]
+    found = [text for name in CHAPTERS for text in MYST.findall(markdown(ROOT / f"{name}.ipynb"))]
     assert len(found) > 1000
 
 
@@ -69,8 +59,8 @@ def test_nothing_is_left_that_only_myst_reads(folder):
     found = [path.relative_to(folder).with_suffix("").as_posix() for path in folder.glob("chapters/*/*.ipynb")]
     assert sorted(found) == sorted(CHAPTERS)
     for name in CHAPTERS:
-        for text in markdown(folder / f"{name}.ipynb"):
-            assert MYST.findall(text) == [], text
+        for number, text in sources(folder / f"{name}.ipynb", "markdown"):
+            assert MYST.findall(text) == [], f"{name}, cell {number}"
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -79,14 +69,15 @@ def test_code_and_outputs_are_those_of_the_chapter(name):
                 for folder in (ROOT, PLAIN))
     assert [cell["id"] for cell in was] == [cell["id"] for cell in now]
     for a, b in zip(was, now, strict=True):
-        folds = b["metadata"].pop("jupyter", {})
+        folds = b["metadata"].get("jupyter", {})
+        b = b | {"metadata": {key: value for key, value in b["metadata"].items() if key != "jupyter"}}
         assert a == b and set(folds) <= {"source_hidden", "outputs_hidden"}
     nbformat.validate(nbformat.read(PLAIN / f"{name}.ipynb", as_version=4))
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_equations_figures_and_theorems_have_the_numbers_of_the_page(name):
-    source, copy = "\n\n".join(markdown(ROOT / f"{name}.ipynb")), "\n\n".join(markdown(PLAIN / f"{name}.ipynb"))
+    source, copy = markdown(ROOT / f"{name}.ipynb"), markdown(PLAIN / f"{name}.ipynb")
     labels = re.findall(r"\$\$ \(([\w-]+)\)", source)
     assert [numbered()[label][2] for label in labels] == [f"({n})" for n in re.findall(r"\\tag\{(\d+)\}", copy)]
     shown = [text.strip() for text in re.findall(r'<span class="caption-number">([^<]+)<', page(name))]
@@ -96,8 +87,8 @@ def test_equations_figures_and_theorems_have_the_numbers_of_the_page(name):
 def test_every_reference_says_what_the_page_says():
     count = 0
     for name in CHAPTERS:
-        copy = "\n\n".join(markdown(PLAIN / f"{name}.ipynb"))
-        for _, label, after in ROLE.findall("\n\n".join(markdown(ROOT / f"{name}.ipynb"))):
+        copy = markdown(PLAIN / f"{name}.ipynb")
+        for _, label, after in ROLE.findall(markdown(ROOT / f"{name}.ipynb")):
             where, place, text = numbered()[label]
             shown = re.escape(text)
             if where != name:
@@ -110,7 +101,7 @@ def test_every_reference_says_what_the_page_says():
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_citations_are_those_of_the_page(name):
     on_page = re.findall(r'<a [^>]*href="[^"]*bibliography\.html#([^"]+)"[^>]*>(.*?)</a>', page(name))
-    copy = "\n".join(markdown(PLAIN / f"{name}.ipynb"))
+    copy = markdown(PLAIN / f"{name}.ipynb")
     links = re.findall(r"\[([^\[\]]+)\]\([^()\s]*/bibliography\.html#([^()\s]+)\)", copy)
     assert sorted((place, text.replace("*", "")) for text, place in links) == sorted(
         (place, re.sub("<.*?>", "", html.unescape(text))) for place, text in on_page)
@@ -121,7 +112,7 @@ def test_every_link_to_the_book_leads_to_a_place_on_a_page(folder, plain):
     places = {}
     for name in CHAPTERS:
         path = folder / f"{name}.ipynb"
-        for target in re.findall(r"\]\(([^()\s]+)\)", "\n".join(markdown(path))):
+        for target in re.findall(r"\]\(([^()\s]+)\)", markdown(path)):
             if address := plain_site(plain):
                 target = target.replace(address, Path(os.path.relpath(HTML, path.parent)).as_posix() + "/")
             if target.startswith("https://"):

@@ -1,12 +1,11 @@
 """Which technique, when: what the page says leads to a section, and its numbers stand in the chapters it leads to."""
 
-import json
 import re
 import sys
 
 import pytest
+from conftest import cells, headings
 from docutils import nodes
-from mdit_py_plugins.anchors.index import slugify
 from project import ROOT, chapters
 
 FOLDER = ROOT / "chapters" / "reference"
@@ -21,7 +20,7 @@ QUESTIONS = re.findall(r"^:::\{dropdown\} (.+)\n((?:(?!:::).*\n)+):::$", TEXT, r
 def said(path):
     """All that a chapter shows: its text, code, captions and printed outputs."""
     parts = []
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+    for cell in cells(path):
         parts += ["".join(cell["source"]), cell["metadata"].get("mystnb", {}).get("figure", {}).get("caption", "")]
         for output in cell.get("outputs", ()):
             parts.append("".join(output.get("text", "")) + "".join(output.get("data", {}).get("text/plain", "")))
@@ -29,9 +28,7 @@ def said(path):
 
 
 SAID = {path: said(path) for path in chapters()}
-HEADINGS = {
-    path: {slugify(heading) for heading in re.findall(r"^##+ (.+)$", text, re.M)} for path, text in SAID.items()
-}
+HEADINGS = {path: headings(path) for path in SAID}
 
 
 def missing(line, shown):

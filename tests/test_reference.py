@@ -1,12 +1,12 @@
 """The words and the symbols of the book: the glossary is linked from the chapters, and a thing has one name in code."""
 
 import ast
-import json
 import re
 import string
 
 import pytest
 from bs4 import BeautifulSoup
+from conftest import cells, sources
 from project import ROOT, chapters
 
 CHAPTERS = chapters()
@@ -32,12 +32,6 @@ ALIASES = {
     "num_epochs": "n_epochs nb_epochs",
 }
 NAME_OF = {alias: name for name, aliases in ALIASES.items() for alias in aliases.split()}
-
-
-def cells(path, kind):
-    """(number, text) of a chapter's cells of one kind; numbers count from 1, over all cells."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    return [(k, "".join(cell["source"])) for k, cell in enumerate(notebook["cells"], 1) if cell["cell_type"] == kind]
 
 
 def entries():
@@ -76,7 +70,7 @@ def aliases(code, where):
 
 
 def test_every_term_is_linked_or_points_on():
-    linked = {anchor for path in CHAPTERS for _, text in cells(path, "markdown") for _, anchor in LINK.findall(text)}
+    linked = {anchor for path in CHAPTERS for _, text in sources(path, "markdown") for _, anchor in LINK.findall(text)}
     terms = entries()
     assert len(terms) >= 35
     assert linked - set(terms) == set(), "These anchors are in no glossary."
@@ -105,18 +99,18 @@ def test_the_glossary_goes_from_a_to_z(book):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_links_to_the_glossary_once_a_term(path):
-    links = [(number, anchor) for number, text in cells(path, "markdown") for _, anchor in LINK.findall(text)]
+    links = [(number, anchor) for number, text in sources(path, "markdown") for _, anchor in LINK.findall(text)]
     anchors = [anchor for _, anchor in links]
     assert 1 <= len(anchors) <= 14, "A chapter links to 1 to 14 terms: [text](../reference/glossary.md#term-NAME)."
     assert sorted(set(anchors)) == sorted(anchors), "A term is linked where it is first used, and not again."
-    for number, text in cells(path, "markdown"):
+    for number, text in sources(path, "markdown"):
         headings = [line for line in text.splitlines() if line.startswith(("#", ":::"))]
         assert [line for line in headings if LINK.search(line)] == [], f"Cell {number} has links in headings."
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_chapters_use_the_books_names(path):
-    found = [one for number, code in cells(path, "code") for one in aliases(code, f"{path.name}, cell {number}")]
+    found = [one for number, code in sources(path, "code") for one in aliases(code, f"{path.name}, cell {number}")]
     assert found == []
 
 
@@ -145,7 +139,7 @@ def test_the_names_in_the_notation_are_used():
     rows = [line.split(" | ") for line in NOTATION.splitlines() if line.startswith("| $")]
     assert len(rows) >= 50 and {len(row) for row in rows} == {4}
     listed = {name for row in rows for name in re.findall(r"`([^`]+)`", row[2])} - {"*"}
-    known = {name for path in CHAPTERS for _, code in cells(path, "code") for name in used_names(code)}
+    known = {name for path in CHAPTERS for _, code in sources(path, "code") for name in used_names(code)}
     assert [name for name in sorted(listed) if name.rsplit(".")[-1] not in known] == []
     assert listed & set(NAME_OF) == set()
 
@@ -167,7 +161,7 @@ def reading_minutes(path):
     Folded code is not counted: a reader may skip it.
     """
     words, lines = 0, 0
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+    for cell in cells(path):
         text = "".join(cell["source"])
         if cell["cell_type"] == "code":
             folded = any(tag.startswith(("hide", "remove")) for tag in cell["metadata"].get("tags", []))

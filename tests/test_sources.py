@@ -3,8 +3,8 @@
 import re
 from collections import Counter
 
-import nbformat
 import pytest
+from conftest import headings
 from mdit_py_plugins.anchors.index import slugify
 from project import ROOT, chapters
 
@@ -18,12 +18,6 @@ SECTIONS = {
 }
 ENTRIES = [entry for entries in SECTIONS.values() for entry in entries]
 LINKS = [re.findall(r"\]\(([^)#]+\.ipynb)#([^)]+)\)", reason) for _, _, _, reason in ENTRIES]
-
-
-def headings(path):
-    cells = nbformat.read(path, as_version=4).cells
-    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    return {slugify(heading) for heading in re.findall(r"^##+ (.+)$", text, re.M)}
 
 
 def test_every_definition_on_the_page_is_an_entry():

@@ -16,8 +16,8 @@ def data():
     """Eight rows of two features with mean square 1 and correlation 0.4, and targets: (8, 2), (8,)."""
     t = np.arange(8) * np.pi / 4 + 0.3
     first, second = np.sqrt(2) * np.cos(t), np.sqrt(2) * np.sin(t)
-    X = np.column_stack([first, 0.4 * first + np.sqrt(1 - 0.4**2) * second])
-    return X, X @ [1.1, 0.9] + np.array([0.3, -0.3, -0.4, 0.5, 0.3, 0.1, -0.6, 0.1])
+    X = np.column_stack([first, 0.4 * first + np.sqrt(1 - 0.4**2) * second]).round(9)
+    return X, (X @ [1.1, 0.9] + np.array([0.3, -0.3, -0.4, 0.5, 0.3, 0.1, -0.6, 0.1])).round(9)
 
 
 def scaled(X, c):
@@ -74,7 +74,7 @@ def adaptive_ridge():
     import matplotlib.pyplot as plt
 
     X, y = data()
-    w_hat, (p, c) = lstsq(X, y), START.values()
+    w_hat, (p, c) = lstsq(X, y).round(9), START.values()
     A, best = scaled(X, c), w_hat / [1, c]
     fits = {"l2": (ridge(A, y, p / (1 - p)), np.ones(2)), "dropout": (dropout_ridge(A, y, p), sizes(A))}
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained")
