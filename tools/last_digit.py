@@ -23,13 +23,18 @@ def value(number):
     return float(number.replace("−", "-"))
 
 
+def near(a, b):
+    """Whether two printed numbers count as one; another sign or other blanks before the same number do not."""
+    if value(a) == value(b) != 0:
+        return a == b
+    return unit(a) == unit(b) and abs(value(a) - value(b)) < 1.5 * unit(a)
+
+
 def settle(new, old):
     """The old text if only last digits differ, else the new one."""
     one, other = NUMBER.split(new), NUMBER.split(old)  # words, number, words, …
-    near = one[::2] == other[::2] and all(
-        unit(a) == unit(b) and abs(value(a) - value(b)) < 1.5 * unit(a)
-        for a, b in zip(one[1::2], other[1::2], strict=True))
-    return old if near else new
+    same = one[::2] == other[::2] and all(map(near, one[1::2], other[1::2]))
+    return old if same else new
 
 
 def settle_outputs(new, old):
