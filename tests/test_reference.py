@@ -155,6 +155,21 @@ def test_a_symbol_has_one_row():
     assert twice == []
 
 
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_code_and_what_it_prints_are_not_cut_at_the_edge(path):
+    """A page shows 79 characters of a line; folded code may be longer, what it prints may not."""
+    found = []
+    for number, cell in enumerate(cells(path), 1):
+        tags = cell["metadata"].get("tags", [])
+        if cell["cell_type"] == "markdown" or "remove-cell" in tags:
+            continue
+        lines = [line for output in cell["outputs"] for line in "".join(output.get("text", "")).splitlines()]
+        if not any(tag.startswith(("hide", "remove")) for tag in tags):
+            lines += "".join(cell["source"]).splitlines()
+        found += [f"cell {number}: {line}" for line in lines if len(line) > 79]
+    assert found == []
+
+
 def reading_minutes(path):
     """Minutes up to the exercises, to the nearest five: 150 words each, a formula as one word, or 15 lines of code.
 

@@ -57,6 +57,6 @@ def check(function, name=None):
     try:
         EXERCISES[name](Asked(function))
     except Wrong as wrong:
-        print(textwrap.fill(f"{name}: {wrong}.", 80, break_long_words=False, break_on_hyphens=False))
+        print(textwrap.fill(f"{name}: {wrong}.", 79, break_long_words=False, break_on_hyphens=False))
     else:
         print(f"{name}: every property that was tried holds.")
