@@ -1,4 +1,4 @@
-"""Small repairs of the text: proofs, and punctuation that must not leave its formula."""
+"""Small repairs of the text: proofs, punctuation that must not leave its formula, % that must not leave its number."""
 
 import re
 import zlib
@@ -39,8 +39,18 @@ def glue_punctuation(app, doctree, docname):
         line[first:last] = [nodes.Text(before[:len(before) - len(head)]), unit, nodes.Text(after[len(tail):])]
 
 
+def glue_percent(app, doctree):
+    """No line begins with the sign of "95 %"."""
+    for text in list(doctree.findall(nodes.Text)):
+        if not isinstance(text.parent, (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.raw)):
+            glued = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
+            if glued != text:
+                text.parent.replace(text, nodes.Text(glued))
+
+
 def setup(app):
     app.connect("doctree-read", mend_proofs)
+    app.connect("doctree-read", glue_percent)
     app.connect("doctree-resolved", glue_punctuation)
     # Changing this file rebuilds every page.
     return {"parallel_read_safe": True, "env_version": zlib.crc32(Path(__file__).read_bytes())}

@@ -10,6 +10,7 @@ need the same stand together. The last, test_accessibility, closes the page.
 
 import base64
 import collections
+import copy
 import functools
 import gzip
 import hashlib
@@ -594,6 +595,14 @@ def test_no_line_begins_with_a_comma(book, address):
     text = (book / address).read_text(encoding="utf-8")
     formulas = re.findall(r"""(<span class="unit">[^<]*)?<span class="math [^>]*>[^<]*</span>([.,;:!?)’”]?)""", text)
     assert [tail for unit, tail in formulas if tail and not unit] == []
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_no_line_begins_with_a_percent_sign(book, address):
+    article = copy.copy(soup_of(address).select_one("article"))
+    for apart in article.select("pre, code, script, .math, .cell_output"):
+        apart.decompose()
+    assert article.find_all(string=re.compile(r"\d %")) == []
 
 
 def test_proofs_begin_and_end(open_page):
