@@ -9,13 +9,11 @@ import re
 import shutil
 import zipfile
 
-from project import ROOT
+from project import BUILD, NAME, ROOT
 
 from book_utils import __version__
 
-BUILD = ROOT / "_build"
 TARGET = BUILD / "archive"
-NAME = "penalties-noise-and-doubt"
 FOLDERS = "html", "notebooks", "worksheets"
 LICENSES = "LICENSE", "LICENSE-TEXT"
 FILES = f"pdf/{NAME}.pdf", f"epub/{NAME}.epub", f"{NAME}.apkg"

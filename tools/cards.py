@@ -12,11 +12,10 @@ from urllib.parse import urljoin
 
 import genanki
 from bs4 import BeautifulSoup
-from project import ROOT, pages
+from project import BUILD, HTML, NAME, pages
 from repository import pages_url, read_url
 
-HTML = ROOT / "_build" / "html"
-TARGET = ROOT / "_build" / "penalties-noise-and-doubt.apkg"
+TARGET = BUILD / f"{NAME}.apkg"
 TITLE = "Penalties, Noise, and Doubt"
 GLOSSARY = "chapters/reference/glossary"
 # Anki knows the kind of card and the decks by these numbers, which never change.

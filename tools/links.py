@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import requests
-from project import ROOT
+from project import HTML
 
 from book_utils.data import PINNED
 
@@ -20,7 +20,7 @@ ANSWERS = {401, 403, 405, 429, 999}
 LINK = re.compile(r'<(?:a|link|meta|img|source|script|iframe)\b[^>]*?\b(?:href|src|content)="(https?://[^"#]+)')
 
 
-def addresses(html=ROOT / "_build" / "html"):
+def addresses(html=HTML):
     """{address: where it stands}, each once."""
     found = {}
     for page in sorted(html.rglob("*.html")):

@@ -14,12 +14,11 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
-from project import ROOT, pages, start_chromium
+from project import BUILD, HTML, NAME, ROOT, pages, start_chromium
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
-HTML = ROOT / "_build" / "html"
-TARGET = ROOT / "_build" / "pdf" / "penalties-noise-and-doubt.pdf"
+TARGET = BUILD / "pdf" / f"{NAME}.pdf"
 
 STYLE = """
 @page {

@@ -10,6 +10,9 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "_build"
+HTML = BUILD / "html"
+NAME = "penalties-noise-and-doubt"  # of the files that hold the whole book
 CELL_TIMEOUT = 120  # seconds
 
 # The package beside these tools, one thread, one hash seed, inline pictures, no personal configuration.

@@ -11,10 +11,10 @@ import re
 import shutil
 import sys
 
-from project import ROOT, select
+from project import BUILD, ROOT, select
 
-NOTEBOOKS = ROOT / "_build" / "notebooks"
-TARGET = ROOT / "_build" / "worksheets"
+NOTEBOOKS = BUILD / "notebooks"
+TARGET = BUILD / "worksheets"
 CODE, TEXT = "# your code", "*Your answer*"
 PARTS = re.compile(r"(^## [^\n]*$|<details>.*?</details>)", re.M | re.S)
 
