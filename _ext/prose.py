@@ -39,7 +39,7 @@ def glue_punctuation(app, doctree, docname):
         line[first:last] = [nodes.Text(before[:len(before) - len(head)]), unit, nodes.Text(after[len(tail):])]
 
 
-def glue_percent(app, doctree):
+def glue_percent(app, doctree, docname):
     """No line begins with the sign of "95 %"."""
     for text in list(doctree.findall(nodes.Text)):
         if not isinstance(text.parent, (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.raw)):
@@ -50,7 +50,7 @@ def glue_percent(app, doctree):
 
 def setup(app):
     app.connect("doctree-read", mend_proofs)
-    app.connect("doctree-read", glue_percent)
     app.connect("doctree-resolved", glue_punctuation)
+    app.connect("doctree-resolved", glue_percent)
     # Changing this file rebuilds every page.
     return {"parallel_read_safe": True, "env_version": zlib.crc32(Path(__file__).read_bytes())}
