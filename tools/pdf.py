@@ -30,8 +30,8 @@ STYLE = """
 .bd-article { break-before: page; }
 .bd-article.title { page: title; padding-top: 70mm; }
 .bd-main .bd-content .bd-article.title h1 { font-size: 3.4rem !important; }
-.bd-article.contents { page: contents; font-family: var(--pnd-sans); }
-.bd-article.contents p { font-weight: 600; margin: 4mm 0 1mm; }
+.bd-article.contents { page: contents; font-family: var(--pnd-sans); line-height: 1.5; }
+.bd-article.contents p { font-weight: 600; margin: 3mm 0 0.5mm; }
 .bd-article.contents ul { padding: 0; margin: 0; }
 .bd-article.contents li { display: flex; gap: 1em; list-style: none; }
 .bd-article.contents li a { flex: 1; color: inherit; text-decoration: none; }
