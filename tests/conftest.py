@@ -7,19 +7,17 @@ import functools
 import json
 import os
 import re
-from pathlib import Path
 
+import project
 import pytest
 from hypothesis import settings
 from mdit_py_plugins.anchors.index import slugify
-from project import CHROMIUM_FLAGS, chromium
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("book", settings(), deadline=None)
 settings.load_profile("book")
 
-ROOT = Path(__file__).resolve().parents[1]
-HTML = ROOT / "_build" / "html"
+ROOT, HTML = project.ROOT, project.HTML
 
 
 @functools.cache
@@ -58,14 +56,14 @@ def browser():
     """A headless Chromium: the system's. In CI its absence is a failure, elsewhere a skip that says the cure."""
     from playwright.sync_api import sync_playwright
 
-    path = chromium()
+    path = project.chromium()
     if path is None:
         message = "No Chromium found: install it (or set BROWSER_PATH) to run the tests of the built pages."
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        started = playwright.chromium.launch(executable_path=path, args=project.CHROMIUM_FLAGS)
         yield started
         started.close()
 

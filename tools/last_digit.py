@@ -2,8 +2,8 @@
 
 Networks trained on processors of two makers end a little apart, and somewhere in the book a mean then lies just above
 or below the point where it is rounded. So a number may differ by one unit of its last digit: 1.41 may come out as 1.40
-or 1.42, and "94 ± 1" as "93 ± 1". A whole number must stay as it is unless ± stands at its side or % behind it; so must
-every word, and the data of an explorable.
+or 1.42, and "94 ± 1" as "93 ± 1". The same number with another sign or other blanks is not the same. A whole number
+must stay as it is unless ± stands at its side or % behind it; so must every word, and the data of an explorable.
 """
 
 import re
